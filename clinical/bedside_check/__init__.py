@@ -1,0 +1,1 @@
+"""The bedside check, ruleset bc-1: one pure function on handheld and server."""

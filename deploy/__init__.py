@@ -1,0 +1,1 @@
+"""The wardlink command: demo, checks, provisioning, operations."""

@@ -1,0 +1,1 @@
+"""One module per command of the wardlink program, imported only when that command runs."""

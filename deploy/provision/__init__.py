@@ -1,0 +1,1 @@
+"""Identity for servers, brokers and bedside nodes."""

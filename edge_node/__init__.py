@@ -1,0 +1,1 @@
+"""The bedside Raspberry Pi: devices in, typed readings out, nothing lost between."""

@@ -1,0 +1,1 @@
+"""The handhelds: nurse and doctor apps over shared presenters."""

@@ -1,0 +1,1 @@
+"""The ward's single truth: orders, tasks, drips, alarms, the central screen."""
