@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from broker.acl import SERVER_USER
 from clinical.errors import BadInputError
-from deploy.provision.authority import SERVER_NAME, Authority, Issued
+from deploy.provision.authority import Authority, Issued
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,11 +51,11 @@ def _answer(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
         made = [
             authority.server("web", tuple(args.host)),
             authority.server("broker", tuple(args.host)),
-            authority.client(SERVER_NAME),
+            authority.client(SERVER_USER),
         ]
     elif args.action == "node":
-        if SERVER_NAME in args.names:
-            raise BadInputError("reserved-name", f"{SERVER_NAME} is the server's own identity, not a node's")
+        if SERVER_USER in args.names:
+            raise BadInputError("reserved-name", f"{SERVER_USER} is the server's own identity, not a node's")
         made = [authority.client(name) for name in args.names]
     else:
         count = authority.revoke(tuple(args.names))

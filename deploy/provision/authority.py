@@ -28,9 +28,6 @@ SERVER_LIFE = timedelta(days=397)
 NODE_LIFE = timedelta(days=90)
 CRL_LIFE = timedelta(days=400)
 
-SERVER_NAME = "wardlink-server"
-"""Common name of the server's own MQTT identity; the ACL grants it every node's ``up`` and ``down``."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:

@@ -1,0 +1,1 @@
+"""One ward on one machine: every part of the product as its own program, on simulated devices."""
