@@ -1,0 +1,1 @@
+"""Hospital integration: HL7 v2 messages in, administrations out."""

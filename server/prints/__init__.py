@@ -1,0 +1,1 @@
+"""Printable labels with the right barcodes."""
