@@ -218,6 +218,8 @@ class Order:
     prn_max_per_day: int | None = None
     prn_max_dose_per_day: Dose | None = None
     interaction_overridden: bool = False
+    label_version: int = 0  # newest version that made printed labels wrong; 0 = not known
+    rate_version: int = 0  # newest version that changed only the rate on the label; 0 = not known
 
 
 class TaskStatus(StrEnum):
@@ -420,6 +422,19 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkinTest:
+    """A skin test that was read: negative for one lot of one substance, or positive."""
+
+    id: str
+    patient_id: str
+    substance: str  # ingredient or class code
+    result: str  # negative, positive
+    read_at: datetime
+    lot: str = ""
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything known of a ward, or what changed in it; records merge by id."""
 
@@ -439,3 +454,4 @@ class Facts:
     associations: tuple[Association, ...] = ()
     observations: tuple[Observation, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    skin_tests: tuple[SkinTest, ...] = ()

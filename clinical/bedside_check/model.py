@@ -138,6 +138,8 @@ class CheckRequest:
     task_id: str = ""  # chosen by the nurse when several fit
     infusion_id: str = ""
     snapshot_version: str = ""
+    order_version: int = 0  # as the asking screen showed it; another one at the server means REFRESH
+    seen_version: int = 0  # newest version of the order this operator has read; 0 = not tracked
 
 
 class Severity(StrEnum):

@@ -1,0 +1,373 @@
+"""What a hospital may set: windows, severities, reasons, drug conditions, flow and alarm thresholds.
+
+The site policy is one versioned document (TOML on disk, a plain mapping on the wire) that handhelds,
+nodes and server all use. Every default is a *proposal* of the fact sheets and has to be signed by the
+hospital before clinical use. A policy that would weaken a STOP nobody may override is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from clinical import plain
+from clinical.bedside_check.model import OverrideClass, Severity
+from clinical.bedside_check.rules import RULES, WEIGHT
+from clinical.errors import BadInputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowThresholds:
+    """When a measured drip is judged slow, fast, stopped, free, nearly empty or stale.
+
+    Source: bc-1 §5.8 and ``devices`` fact sheet §5.4; all are proposals.
+    """
+
+    deviation_warn_percent: float = 10.0
+    deviation_alarm_percent: float = 25.0
+    deviation_window_s: float = 180.0
+    deviation_min_drops: float = 15.0
+    deviation_min_ml: float = 5.0
+    no_flow_min_s: float = 60.0
+    no_flow_periods: float = 5.0
+    free_flow_factor: float = 2.0
+    free_flow_s: float = 30.0
+    near_end_percent: float = 10.0
+    near_end_min: float = 10.0
+    empty_silence_periods: float = 10.0
+    empty_infused_percent: float = 96.0
+    stale_s: float = 10.0
+    overrun_percent: float = 25.0
+    calibrated: float = 1.0
+    """1: the drop volume of the sets in use is confirmed and a deviation sounds. 0: it is not, and a
+    deviation is shown with low priority but not sounded."""
+
+    def __post_init__(self) -> None:
+        """Refuse thresholds that would switch a safety alarm off."""
+        for name in self.__slots__:
+            if not 0.0 <= getattr(self, name) < float("inf"):
+                raise BadInputError(
+                    "policy-flow", f"flow threshold {name} must be a number from 0", name=name
+                )
+        if self.free_flow_factor <= 1.0 or self.deviation_alarm_percent < self.deviation_warn_percent:
+            raise BadInputError(
+                "policy-flow", "free flow must be above 1 and the deviation alarm above its warning"
+            )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, float]) -> FlowThresholds:
+        """Read what travelled in a node's targets; unknown names are ignored, missing ones default."""
+        return cls(**{name: float(values[name]) for name in cls.__slots__ if name in values})
+
+    def as_mapping(self) -> dict[str, float]:
+        """Return what travels in a node's targets."""
+        return {name: float(getattr(self, name)) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowPolicy:
+    """How early and late a planned dose may be, in minutes each side (bc-1 §5.4, after ISMP)."""
+
+    short_interval_min: int = 240  # below this the window is a quarter of the interval
+    hourly_min: int = 60  # from short_interval up to one day
+    daily_min: int = 120  # one day and longer
+    time_critical_min: int = 30
+    stat_late_min: int = 30
+    first_dose_align_percent: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockTimes:
+    """Ward clock times of one frequency, ``HH:MM`` in the ward's zone; injection empty = as oral."""
+
+    oral: tuple[str, ...]
+    injection: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrugCondition:
+    """A vital sign or laboratory value that must be fresh, and within its limit, before a drug is given."""
+
+    drug: str  # ingredient or class code
+    measure: str  # observation code
+    max_age_min: int
+    kind: str = "vital"  # vital, lab
+    op: str = ""  # "<" or ">": the side that is out; empty = only its presence is asked
+    limit: Decimal = Decimal(0)
+    unit: str = ""
+    severity: Severity = Severity.STOP
+    routes: tuple[str, ...] = ()  # empty = every route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseLimit:
+    """Most of one ingredient at once and in any rolling 24 hours, over all products."""
+
+    ingredient: str
+    unit: str
+    single: Decimal | None = None
+    per_day: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two ingredient or class codes that do not go together (interaction, or in one line)."""
+
+    a: str
+    b: str
+    severity: str = "major"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """A lot that must not be given; an empty lot recalls the whole product."""
+
+    product: str
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationStep:
+    """Who is told when an alarm stays unacknowledged for so long."""
+
+    priority: str  # BICEPS word: Hi, Me, Lo
+    after_s: float
+    to: str  # a role or group: next-nurse, charge-nurse, doctor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmTiming:
+    """Delay before an alarm begins and ends, and when an acknowledged one speaks again, in seconds."""
+
+    delay_s: float = 0.0
+    clear_s: float = 0.0
+    realarm_s: float = 180.0
+    latching: bool = False
+
+
+def _clock(oral: str, injection: str = "") -> ClockTimes:
+    return ClockTimes(oral=tuple(oral.split()), injection=tuple(injection.split()))
+
+
+_CLOCKS = MappingProxyType(
+    {
+        "qd": _clock("08:00", "09:00"),
+        "qn": _clock("20:00"),
+        "bid": _clock("08:00 16:00", "09:00 15:00"),
+        "tid": _clock("08:00 12:00 16:00", "09:00 13:00 17:00"),
+        "qid": _clock("08:00 12:00 16:00 20:00", "09:00 13:00 17:00 21:00"),
+        "q2h": _clock("00:00 02:00 04:00 06:00 08:00 10:00 12:00 14:00 16:00 18:00 20:00 22:00"),
+        "q4h": _clock("00:00 04:00 08:00 12:00 16:00 20:00"),
+        "q6h": _clock("02:00 08:00 14:00 20:00", "03:00 09:00 15:00 21:00"),
+        "q8h": _clock("00:00 08:00 16:00", "01:00 09:00 17:00"),
+        "q12h": _clock("08:00 20:00", "09:00 21:00"),
+        "qod": _clock("08:00", "09:00"),
+        "qw": _clock("08:00", "09:00"),
+        "biw": _clock("08:00", "09:00"),
+        "tiw": _clock("08:00", "09:00"),
+        "ac": _clock("07:00 11:00 17:00"),
+        "pc": _clock("08:00 12:00 18:00"),
+        "hs": _clock("21:00"),
+    }
+)
+
+
+def _condition(
+    drug: str,
+    measure: str,
+    age: int,
+    op: str,
+    limit: str,
+    unit: str,
+    kind: str = "vital",
+    severity: Severity = Severity.STOP,
+    routes: tuple[str, ...] = (),
+) -> DrugCondition:
+    return DrugCondition(
+        drug=drug,
+        measure=measure,
+        max_age_min=age,
+        kind=kind,
+        op=op,
+        limit=Decimal(limit),
+        unit=unit,
+        severity=severity,
+        routes=routes,
+    )
+
+
+_DAY = 1440
+_CONDITIONS = (
+    _condition("insulin", "MDC_CONC_GLU_GEN", 60, "<", "3.9", "mmol/L", "lab"),
+    _condition("insulin", "MDC_CONC_GLU_GEN", 60, ">", "22", "mmol/L", "lab", Severity.WARN),
+    _condition("digoxin", "MDC_PULS_RATE", 30, "<", "60", "/min"),
+    _condition("beta-blocker", "MDC_PULS_RATE", 30, "<", "50", "/min"),
+    _condition("beta-blocker", "MDC_PRESS_BLD_NONINV_SYS", 30, "<", "90", "mm[Hg]"),
+    _condition("antihypertensive", "MDC_PRESS_BLD_NONINV_SYS", 30, "<", "90", "mm[Hg]"),
+    _condition("opioid", "MDC_RESP_RATE", 30, "<", "10", "/min"),
+    _condition("warfarin", "MDCX_INR", 7 * _DAY, ">", "4", "1", "lab"),
+    _condition("heparin", "MDCX_PLATELETS", _DAY, "<", "50", "10*9/L", "lab", routes=("IV", "IVPB")),
+    _condition("heparin", "MDCX_APTT", _DAY, "", "0", "s", "lab", routes=("IV", "IVPB")),
+    _condition("potassium", "MDC_CONC_K_GEN", 12 * 60, ">", "5.5", "mmol/L", "lab", routes=("IV", "IVPB")),
+)
+
+_ESCALATION = (
+    EscalationStep(priority="Hi", after_s=60.0, to="next-nurse"),
+    EscalationStep(priority="Hi", after_s=120.0, to="charge-nurse"),
+    EscalationStep(priority="Hi", after_s=120.0, to="doctor"),
+    EscalationStep(priority="Me", after_s=180.0, to="next-nurse"),
+)
+
+_ALARMS = MappingProxyType(
+    {
+        "limit-low": AlarmTiming(delay_s=10.0, clear_s=5.0),
+        "limit-high": AlarmTiming(delay_s=10.0, clear_s=5.0),
+        "device-lost": AlarmTiming(delay_s=10.0, clear_s=3.0),
+        "free-flow": AlarmTiming(latching=True, realarm_s=60.0),
+        "no-flow": AlarmTiming(realarm_s=120.0),
+        "empty": AlarmTiming(latching=True, realarm_s=120.0),
+    }
+)
+
+_FORM_ROUTES = MappingProxyType(
+    {
+        "tablet": ("PO", "SL", "BU", "NG", "GTT", "PR", "VG"),
+        "capsule": ("PO", "NG", "GTT", "IH"),
+        "oral-liquid": ("PO", "NG", "GTT"),
+        "powder-oral": ("PO", "NG", "GTT"),
+        "suppository": ("PR", "VG"),
+        "patch": ("TD", "TP"),
+        "ointment": ("TP", "OP", "TD"),
+        "eye-drops": ("OP",),
+        "ear-drops": ("OT",),
+        "inhalation": ("IH",),
+        "infusion-solution": ("IV", "IVPB", "SC", "EPI"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePolicy:
+    """One hospital's rules as data; immutable, compared by ``version``."""
+
+    version: str = "default"
+    ruleset: str = "bc-1"
+    zone: str = "Asia/Shanghai"
+    windows: WindowPolicy = WindowPolicy()
+    flow: FlowThresholds = FlowThresholds()
+    clock_times: Mapping[str, ClockTimes] = field(default_factory=lambda: _CLOCKS)
+    week_days: Mapping[str, tuple[int, ...]] = field(
+        default_factory=lambda: MappingProxyType({"biw": (0, 3), "tiw": (0, 2, 4)})
+    )
+    injection_routes: tuple[str, ...] = ("IV", "IVPB", "IM", "SC", "ID", "IT", "EPI")
+    severities: Mapping[str, Severity] = field(default_factory=lambda: MappingProxyType({}))
+    verification: str = "warn"  # allow, warn, prohibit: an order nobody has verified
+    giving_roles: tuple[str, ...] = ("nurse", "charge-nurse", "student")
+    prescriber_roles: tuple[str, ...] = ("doctor",)
+    second_roles: tuple[str, ...] = ("nurse", "charge-nurse", "instructor")
+    no_witness_roles: tuple[str, ...] = ("student", "read-only")
+    resuscitation: bool = False  # while on, a telephone read-back may stand for the doctor's own confirmation
+    conditions: tuple[DrugCondition, ...] = _CONDITIONS
+    dose_limits: tuple[DoseLimit, ...] = (
+        DoseLimit(ingredient="paracetamol", unit="g", single=Decimal(1), per_day=Decimal(4)),
+    )
+    interactions: tuple[Pair, ...] = ()
+    incompatibilities: tuple[Pair, ...] = ()
+    recalls: tuple[Recall, ...] = ()
+    duplicate_classes: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"opioid": 240, "nsaid": 360, "benzodiazepine": 360})
+    )
+    form_routes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _FORM_ROUTES)
+    site_routes: tuple[str, ...] = ("IM", "SC", "ID", "TD")
+    site_rotation_h: int = 24
+    meal_classes: tuple[str, ...] = ("meal-insulin",)
+    meal_window_min: int = 30
+    controlled_classes: tuple[str, ...] = ("controlled",)
+    skin_test_valid_h: int = 72
+    prefixes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    not_given_reasons: tuple[str, ...] = (
+        "asleep",
+        "off-ward",
+        "npo",
+        "vomited",
+        "vital-out",
+        "lab-pending",
+        "no-access",
+        "patient-refused",
+        "family-refused",
+        "drug-not-available",
+        "order-in-doubt",
+        "duplicate-order",
+        "discharged",
+        "other",
+    )
+    override_reasons: tuple[str, ...] = (
+        "patient-off-ward",
+        "procedure",
+        "ward-busy",
+        "verbal-order",
+        "resuscitation",
+        "label-damaged",
+        "network-down",
+        "clinical-judgement",
+        "other",
+    )
+    patrol_first_min: int = 15
+    patrol_every_min: int = 60
+    care_level_patrol_min: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({"special": 15, "first": 60, "second": 120, "third": 180})
+    )
+    prn_effect_min: int = 60
+    prn_effect_iv_min: int = 30
+    alarms: Mapping[str, AlarmTiming] = field(default_factory=lambda: _ALARMS)
+    escalation: tuple[EscalationStep, ...] = _ESCALATION
+
+    def __post_init__(self) -> None:
+        """Refuse a policy that cannot be applied or that weakens a STOP nobody may override."""
+        for code, severity in self.severities.items():
+            _check_severity(code, severity)
+        if self.verification not in {"allow", "warn", "prohibit"}:
+            raise BadInputError("policy-value", "verification must be allow, warn or prohibit")
+        try:
+            ZoneInfo(self.zone)
+        except (KeyError, OSError, ValueError) as error:
+            raise BadInputError("policy-zone", "zone must be an IANA time zone name") from error
+
+    @classmethod
+    def default(cls) -> SitePolicy:
+        """Return the proposals of the fact sheets."""
+        return _default()
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> SitePolicy:
+        """Read a policy document (parsed TOML or JSON); what it does not name keeps its default.
+
+        Raises:
+            BadInputError: An unknown key, a value of the wrong kind, or a policy that is not safe.
+        """
+        return plain.read(cls, document, "policy")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the whole document: TOML- and JSON-ready, ``from_dict`` reads it back equal."""
+        return plain.write(self)
+
+
+@cache
+def _default() -> SitePolicy:
+    return SitePolicy()
+
+
+def _check_severity(code: str, severity: Severity) -> None:
+    rule = RULES.get(code)
+    if rule is None:
+        raise BadInputError("policy-severity", f"there is no rule {code}", rule=code)
+    weaker = WEIGHT[severity] < WEIGHT[rule.severity]
+    if weaker and rule.override is OverrideClass.NONE and rule.severity is not Severity.INFO:
+        raise BadInputError(
+            "policy-severity", f"{code} may not be weakened: nobody may override it", rule=code
+        )

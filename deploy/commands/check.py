@@ -1,0 +1,115 @@
+"""``wardlink check``: the bedside check on a case file or on stdin; ``--schema`` prints its JSON Schemas.
+
+A case is ``{"request": CheckRequest, "snapshot": Facts, "policy": {…}?, "snapshot_version": …?,
+"fetched_at": …?}``; the facts count as fetched at the request's time when nothing else is said.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clinical.bedside_check import Snapshot, check
+from clinical.bedside_check.model import CheckRequest, CheckResult
+from clinical.errors import BadInputError
+from clinical.policy import SitePolicy
+from clinical.records import Facts
+from deploy.commands import _stdio
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One question with everything that is known."""
+
+    request: CheckRequest
+    snapshot: Facts
+    policy: dict[str, Any] = {}
+    snapshot_version: str = "case"
+    fetched_at: datetime | None = None
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("case", nargs="?", type=Path, metavar="CASE.json", help="a file with one case")
+    what.add_argument("--stdin", action="store_true", help="read a JSON array of cases")
+    what.add_argument("--schema", action="store_true", help="print the JSON Schemas of case and result")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one JSON document; a STOP is an answer, a case that cannot be read is an error."""
+    if args.schema:
+        _stdio.write(schemas())
+        return 0
+    if args.stdin:
+        _stdio.write([_answer(item) for item in _stdio.read_items()])
+        return 0
+    answer = _answer(_file(args.case))
+    _stdio.write(answer)
+    return 1 if "error" in answer else 0
+
+
+def schemas() -> dict[str, Any]:
+    """Return the JSON Schemas of a case, a request, the facts and a result."""
+    kinds = {"case": Case, "request": CheckRequest, "snapshot": Facts, "result": CheckResult}
+    found, components = msgspec.json.schema_components(kinds.values(), ref_template="#/$defs/{name}")
+    named = dict(zip(kinds, found, strict=True))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "properties": named,
+        "$defs": components,
+    }
+
+
+def _file(path: Path) -> Any:
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except OSError as error:
+        raise BadInputError("case-file", "the case file cannot be read") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInputError("case-json", "the case file must hold one JSON object in UTF-8") from error
+
+
+def _answer(item: Any) -> dict[str, Any]:
+    try:
+        result = evaluate(item)
+    except BadInputError as error:
+        return {"error": {"code": error.code, "message": error.message}}
+    plain = msgspec.to_builtins(result)
+    assert isinstance(plain, dict)  # noqa: S101 - a dataclass becomes a dict
+    return plain
+
+
+def evaluate(item: Any) -> CheckResult:
+    """Judge one case given as plain JSON data.
+
+    Raises:
+        BadInputError: It is not a case, or a time lacks its zone, or the policy is refused.
+    """
+    try:
+        case = msgspec.convert(item, Case, strict=True, str_keys=True)
+    except msgspec.ValidationError as error:
+        raise BadInputError("case-shape", f"not a case: {error}") from error
+    _demand_zones((case.request, case.snapshot, case.fetched_at))
+    policy = SitePolicy.from_dict(case.policy) if case.policy else SitePolicy.default()
+    snapshot = Snapshot.of(
+        case.snapshot, version=case.snapshot_version, fetched_at=case.fetched_at or case.request.now
+    )
+    return check(case.request, snapshot, policy)
+
+
+def _demand_zones(value: Any) -> None:
+    """Refuse a time without its zone anywhere in the case: nobody can say when it was."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise BadInputError("time-without-zone", "every time needs its offset from UTC, for example Z")
+    elif dataclasses.is_dataclass(value):
+        for item in dataclasses.fields(value):
+            _demand_zones(getattr(value, item.name))
+    elif isinstance(value, tuple):
+        for part in value:
+            _demand_zones(part)
