@@ -1,0 +1,46 @@
+"""``wardlink data``: verify, export and back up the hospital's own data. Works while the server runs.
+
+::
+
+    wardlink data verify --config server.toml          # audit chain, schema, facts, committed intervals
+    wardlink data export --config server.toml --to DIR # one JSON Lines file per table, with a manifest
+    wardlink data backup --config server.toml --to FILE # SQLite only: a consistent copy, then verified
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``wardlink data``."""
+    parser.add_argument("action", choices=("verify", "export", "backup"))
+    parser.add_argument("--config", type=Path, required=True, help="the server's settings file (TOML)")
+    parser.add_argument("--to", type=Path, help="export: a new directory; backup: a new file")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run one action; exit 1 when the data are not what they should be."""
+    from clinical.errors import BadInputError
+    from server import settings
+    from server.storage import care
+
+    url = settings.read(args.config).storage.url
+    if args.action == "verify":
+        return _show(args, care.verify(url))
+    if args.to is None:
+        raise BadInputError("usage", "say where to: --to PATH")
+    return _show(args, care.export(url, args.to) if args.action == "export" else care.backup(url, args.to))
+
+
+def _show(args: argparse.Namespace, report: dict[str, Any]) -> int:
+    if args.json:
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        for key, value in report.items():
+            print(f"{key}: {value}")
+    return 0 if report["ok"] else 1

@@ -1,0 +1,1 @@
+"""What was done at the bedside; a dose reported as given is never refused."""

@@ -1,0 +1,230 @@
+"""Checks asked at the bedside, and acts reported as done."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+
+from clinical.bedside_check import check
+from clinical.bedside_check.model import (
+    Action,
+    CheckRequest,
+    CheckResult,
+    Finding,
+    Right,
+    Severity,
+    Verdict,
+    Word,
+)
+from clinical.bedside_check.snapshot import Snapshot
+from clinical.errors import RefusedError
+from clinical.exchange import AdministrationRecorded, CheckAnswer, CheckEvaluated, Lease, Outcome
+from clinical.records import Administration, Dose, Order, Product, Task, TaskStatus
+from server.administrations import store as stored
+from server.administrations.judge import Act, Judgement, judge
+from server.administrations.outbound import tell_hospital
+from server.alarms import service as alarms
+from server.people.service import Session
+from server.sites import Site
+from server.storage.store import UnitOfWork
+from server.tasks.service import DONE, settle
+
+LEASE = timedelta(seconds=120)
+LEASED_ACTIONS = frozenset({Action.GIVE, Action.START, Action.BAG_CHANGE})
+_TASK_OF = {
+    "given": TaskStatus.GIVEN,
+    "partial": TaskStatus.PARTIAL,
+    "held": TaskStatus.HELD,
+    "refused": TaskStatus.REFUSED,
+    "not-given": TaskStatus.NOT_GIVEN,
+}
+
+
+def answer(unit: UnitOfWork, site: Site, session: Session, request: CheckRequest, ward: str) -> CheckAnswer:
+    """Re-check with the server's own facts and clock; reserve the task when the word is GIVE.
+
+    Raises:
+        RefusedError: The request speaks for another person than the one signed in.
+    """
+    if request.operator.id != session.practitioner.id:
+        raise RefusedError("operator", "a check is asked by the person who is signed in")
+    snapshot = Snapshot.of(unit.view.facts(ward), version=unit.view.version, fetched_at=unit.now)
+    asked = _as_the_server_sees_it(unit, session, request)
+    result = check(asked, snapshot, site.policy)
+    lease = None
+    if result.word is Word.GIVE and result.task_id and request.action in LEASED_ACTIONS:
+        result, lease = _reserve(unit, result, request)
+    stored.note_evaluation(unit.connection, request, result, at=unit.now, side="server")
+    _audit_check(unit, request, result)
+    return CheckAnswer(result=result, lease=lease, at=unit.now)
+
+
+def _as_the_server_sees_it(unit: UnitOfWork, session: Session, request: CheckRequest) -> CheckRequest:
+    """Take time and roles from the server; what was scanned and typed stays as it came."""
+    offset = (request.now - unit.now).total_seconds()
+    seen = request.handheld.clock_offset_s
+    handheld = replace(
+        request.handheld,
+        clock_offset_s=offset if abs(offset) > max(abs(seen), 5.0) else seen,
+        last_time_sync=unit.now,
+        online=True,
+    )
+    operator = replace(request.operator, roles=session.practitioner.roles)
+    return replace(
+        request, now=unit.now, handheld=handheld, operator=operator, snapshot_version=unit.view.version
+    )
+
+
+def _reserve(
+    unit: UnitOfWork, result: CheckResult, request: CheckRequest
+) -> tuple[CheckResult, Lease | None]:
+    held = stored.lease_of(unit.connection, result.task_id)
+    if held is not None and held.expires > unit.now and held.operator != request.operator.id:
+        return _leased_by_another(result, held.operator), None
+    lease = Lease(
+        id=secrets.token_hex(8),
+        task_id=result.task_id,
+        operator=request.operator.id,
+        expires=unit.now + LEASE,
+    )
+    stored.put_lease(unit.connection, lease, request.handheld.id)
+    return result, lease
+
+
+def _leased_by_another(result: CheckResult, operator: str) -> CheckResult:
+    finding = Finding(
+        code="TASK-LEASED", severity=Severity.STOP, right=Right.SYSTEM, params=(("operator", operator),)
+    )
+    return replace(result, verdict=Verdict.STOP, word=Word.STOP, findings=(finding, *result.findings))
+
+
+def _audit_check(unit: UnitOfWork, request: CheckRequest, result: CheckResult) -> None:
+    unit.audit(
+        "check",
+        actor=request.operator.id,
+        entity=f"task:{result.task_id}",
+        patient=result.patient_id,
+        outcome=result.word.value,
+        detail=",".join(finding.code for finding in result.findings),
+    )
+
+
+def record_evaluation(unit: UnitOfWork, event: CheckEvaluated) -> Outcome:
+    """Keep what a handheld showed; a STOP counts as a near miss, once, wherever it was judged."""
+    if not stored.has_evaluation(unit.connection, event.request.id):
+        stored.note_evaluation(unit.connection, event.request, event.result, at=event.at, side="handheld")
+        _audit_check(unit, event.request, event.result)
+    return Outcome(event_id=event.id, status="accepted")
+
+
+def record(unit: UnitOfWork, site: Site, event: AdministrationRecorded) -> Outcome:
+    """Store what was done with a task: never refused, flagged and alarmed where something was against it."""
+    gives = event.outcome in {"given", "partial"}
+    act = Act(
+        request=event.request,
+        task_id=event.task_id,
+        order_id=event.order_id,
+        order_version=event.order_version,
+        at=event.at,
+        gives=gives,
+    )
+    judgement = judge(unit, site, act)
+    task, order = unit.get(Task, event.task_id), unit.get(Order, event.order_id)
+    administration = _administration(unit, event, task, order, judgement)
+    unit.put(administration)
+    if task is not None and task.status not in DONE:
+        settle(unit, task, _TASK_OF.get(event.outcome, TaskStatus.NOT_GIVEN), event.operator)
+    stored.drop_lease(unit.connection, event.task_id)
+    flag(unit, judgement, administration)
+    if event.outcome == "not-given" and administration.reason == "drug-not-available":
+        alarms.supply_failure(unit, administration)
+    _audit_act(unit, administration, judgement)
+    tell_hospital(unit, administration, order)
+    return outcome_of(event.id, judgement)
+
+
+def outcome_of(event_id: str, judgement: Judgement) -> Outcome:
+    """Turn a judgement into what the handheld is told."""
+    return Outcome(event_id=event_id, status=judgement.status, code=judgement.code)
+
+
+def flag(unit: UnitOfWork, judgement: Judgement, administration: Administration) -> None:
+    """Alarm nurse and doctor when something stood against what was done."""
+    if judgement.status != "accepted":
+        alarms.flagged_act(unit, administration, judgement.status, judgement.code)
+
+
+def _audit_act(unit: UnitOfWork, administration: Administration, judgement: Judgement) -> None:
+    unit.audit(
+        f"administration-{administration.outcome}",
+        actor=administration.operator,
+        entity=f"task:{administration.task_id}",
+        patient=administration.patient_id,
+        outcome=judgement.status,
+        detail=judgement.code,
+    )
+
+
+def _administration(
+    unit: UnitOfWork,
+    event: AdministrationRecorded,
+    task: Task | None,
+    order: Order | None,
+    judgement: Judgement,
+) -> Administration:
+    entered = event.request.entered
+    gives = event.outcome in {"given", "partial"}
+    dose = event.dose or (order.items[0].dose if order and order.items and gives else None)
+    return Administration(
+        id=event.id,
+        task_id=event.task_id,
+        order_id=event.order_id,
+        patient_id=patient_of(task, order),
+        outcome=event.outcome,
+        at=event.at,
+        operator=event.operator,
+        ingredients=ingredients_given(unit, order, event.dose) if gives else (),
+        dose=dose if gives else None,
+        route=entered.route or (order.route if order else ""),
+        site=entered.site,
+        reason=entered.reason_code or entered.prn_reason,
+        witness=event.request.witness.id if event.request.witness else "",
+        flagged="" if judgement.status == "accepted" else judgement.status,
+    )
+
+
+def patient_of(task: Task | None, order: Order | None) -> str:
+    """Patient of a task, or of its order; empty when neither is known here."""
+    if task is not None:
+        return task.patient_id
+    return order.patient_id if order is not None else ""
+
+
+def ingredients_given(
+    unit: UnitOfWork, order: Order | None, dose: Dose | None
+) -> tuple[tuple[str, Dose], ...]:
+    """Active substances that went in: each product's strength times its amount.
+
+    ``dose`` is what was really given of a single-item order; the ordered dose is taken otherwise. Amounts
+    in a unit that is neither the product's nor the ingredient's are left out rather than guessed.
+    """
+    if order is None:
+        return ()
+    single = len(order.items) == 1
+    pairs: list[tuple[str, Dose]] = []
+    for item in order.items:
+        product = unit.get(Product, item.product_id)
+        if product is not None:
+            pairs += _amounts(product, dose if single and dose is not None else item.dose)
+    return tuple(pairs)
+
+
+def _amounts(product: Product, amount: Dose) -> Iterable[tuple[str, Dose]]:
+    for ingredient in product.ingredients:
+        strength = ingredient.strength
+        if amount.unit == product.unit:
+            yield ingredient.code, Dose(value=strength.value * amount.value, unit=strength.unit)
+        elif amount.unit == strength.unit and len(product.ingredients) == 1:
+            yield ingredient.code, amount

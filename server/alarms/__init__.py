@@ -1,0 +1,1 @@
+"""One alarm per condition, whoever saw it first, and who answered it."""

@@ -1,0 +1,44 @@
+"""``/alarms``: what sounds now, and who has seen it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel
+
+from clinical.errors import NotFoundError
+from clinical.records import Alarm
+from server.alarms import service
+from server.dependencies import Ctx, SignedInAs
+from server.storage.store import UnitOfWork
+
+router = APIRouter(tags=["alarms"])
+
+
+class Alarms(BaseModel):
+    """Open alarms, newest first."""
+
+    alarms: list[Alarm]
+
+
+@router.get("/alarms")
+def read_alarms(session: SignedInAs, context: Ctx) -> Alarms:
+    """List the open alarms."""
+    del session
+    alarms = [alarm for alarm in context.store.picture.all(Alarm) if service.is_open(alarm)]
+    return Alarms(alarms=sorted(alarms, key=lambda alarm: alarm.started_at, reverse=True)[:1000])
+
+
+@router.post("/alarms/{alarm_id}/acknowledge")
+def acknowledge(alarm_id: Annotated[str, Path(max_length=96)], session: SignedInAs, context: Ctx) -> Alarm:
+    """Say "I have seen it, I go"; reaches every display and the node that raised it."""
+    session.require("nurse", "charge-nurse", "doctor", "manager", "instructor")
+
+    def run(unit: UnitOfWork) -> Alarm:
+        alarm = unit.get(Alarm, alarm_id)
+        if alarm is None:
+            raise NotFoundError("unknown-alarm", "there is no such alarm")
+        return service.acknowledge(unit, alarm, session.practitioner.id, unit.now)
+
+    return context.store.write(run)

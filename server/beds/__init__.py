@@ -1,0 +1,1 @@
+"""Beds of the ward and who lies in them."""

@@ -1,0 +1,1 @@
+"""Devices and the encounters they are on; readings are filed by it."""

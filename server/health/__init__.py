@@ -1,0 +1,1 @@
+"""How the server is, in numbers and never in names."""

@@ -1,0 +1,132 @@
+"""Joins the hospital's wire and the ward's services: listener in, sender out, the teller between."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from clinical.errors import BadInputError, UnavailableError
+from server.administrations.outbound import tell_pending
+from server.his import mllp
+from server.his.administration import Addresses
+from server.his.port import AdministrationFact
+from server.his.reading import Site as HisSite
+from server.his.receiver import Receiver
+from server.his.sender import Sender
+from server.his_store import SqlMessageStore
+from server.hospital import HospitalFactsService
+from server.settings import His
+from server.sites import Site
+from server.storage.store import Store
+
+log = structlog.get_logger(__name__)
+_TELL_EVERY_S = 1.0
+_PENDING = 100
+
+
+class _NoHospital:
+    """The sink of a ward without a hospital system: nobody has to be told."""
+
+    def administered(self, fact: AdministrationFact) -> None:
+        del fact
+
+
+class HospitalLink:
+    """Everything between the hospital's system and this server."""
+
+    def __init__(self, settings: His, store: Store, site: Site) -> None:
+        self._settings, self._store = settings, store
+        self.messages = SqlMessageStore(store)
+        zone = ZoneInfo(site.first.zone)
+        self._receiver = Receiver(
+            facts=HospitalFactsService(store, site),
+            store=self.messages,
+            site=HisSite(zone=zone),
+            application=settings.sending_application,
+            facility=settings.sending_facility,
+            clock=store.clock,
+        )
+        self._listener: mllp.MllpServer | None = None
+        self._sender = _sender(settings, self.messages, zone) if settings.send_to else None
+
+    @property
+    def port(self) -> int:
+        """The port the listener is on; 0 without one."""
+        return self._listener.port if self._listener is not None else 0
+
+    async def start(self) -> None:
+        """Listen for the hospital, if the settings say so."""
+        if self._settings.mllp_port:
+            settings = mllp.MllpSettings(
+                host=self._settings.mllp_host, port=self._settings.mllp_port, senders=self._settings.senders
+            )
+            self._listener = await mllp.serve(settings, self._receiver.handle)
+
+    async def run_sender(self) -> None:
+        """Send what is queued, until cancelled."""
+        if self._sender is not None:
+            await self._sender.run()
+
+    async def run_teller(self) -> None:
+        """Pass acts that were committed to the sender's queue, until cancelled."""
+        sink = self._sender or _NoHospital()
+        while True:
+            try:
+                told = await asyncio.to_thread(tell_pending, self._store, sink, limit=_PENDING)
+            except UnavailableError:
+                log.warning("telling-postponed")
+                told = 0
+            if told < _PENDING:
+                await asyncio.sleep(_TELL_EVERY_S)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            await self._listener.close()
+
+    def state(self) -> dict[str, Any]:
+        """Counts and health for screens and the ledger."""
+        counts = self.messages.counts()
+        incoming = sum(count for name, count in counts.items() if name.startswith("in-"))
+        outgoing = sum(count for name, count in counts.items() if name.startswith("out-"))
+        errors = sum(counts.get(name, 0) for name in ("in-error", "in-rejected", "out-rejected"))
+        return {
+            "ok": self.word() != "error",
+            "state": self.word(),
+            "in": incoming,
+            "out": outgoing,
+            "errors": errors,
+            "messages": counts,
+        }
+
+    def word(self) -> str:
+        """``ok``, ``error`` or ``off``, for the screens."""
+        if self._sender is not None and self._sender.state == "error":
+            return "error"
+        return "ok" if self._listener is not None or self._sender is not None else "off"
+
+    @property
+    def last(self) -> str | None:
+        """When the hospital last answered us."""
+        at = self._sender.last if self._sender is not None else None
+        return at.isoformat().replace("+00:00", "Z") if at else None
+
+
+def _sender(settings: His, messages: SqlMessageStore, zone: ZoneInfo) -> Sender:
+    host, _, port = settings.send_to.rpartition(":")
+    if not host or not port.isdigit():
+        raise BadInputError("his-send-to", "his.send_to is written HOST:PORT")
+    return Sender(
+        store=messages,
+        link=mllp.MllpClient(host=host, port=int(port)),
+        addresses=Addresses(
+            application=settings.sending_application,
+            facility=settings.sending_facility,
+            receiver_application=settings.receiving_application,
+            receiver_facility=settings.receiving_facility,
+            zone=zone,
+        ),
+    )

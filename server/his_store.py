@@ -1,0 +1,160 @@
+"""Hospital messages on disk: implements :class:`server.his.port.MessageStore` over the one writer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+
+from server.his.port import MessageState, StoredMessage
+from server.storage.schema import hl7_messages as table
+from server.storage.store import Store, UnitOfWork
+
+_MAX_CODE = 200
+
+
+class SqlMessageStore:
+    """Every message, in and out, as it was on the wire; each call is on disk before it returns."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def receive(self, message: StoredMessage) -> StoredMessage:
+        """Store an incoming message, or return the one already stored under (sender, control_id)."""
+
+        def run(unit: UnitOfWork) -> StoredMessage:
+            before = _same(unit, message) if message.control_id else None
+            if before is not None:
+                return before
+            _insert(unit, message)
+            return message
+
+        return self._store.write(run)
+
+    def settle(
+        self, message_id: str, *, state: MessageState, ack: bytes, error_code: str = "", detail: str = ""
+    ) -> None:
+        """Write what became of an incoming message, and the answer that will be sent."""
+        values = {"state": state.value, "ack": ack, "error_code": error_code[:_MAX_CODE], "detail": detail}
+        self._store.write(
+            lambda unit: unit.connection.execute(update(table).where(table.c.id == message_id).values(values))
+        )
+
+    def enqueue(self, message: StoredMessage) -> bool:
+        """Store an outgoing message once per control id; False when it was there already."""
+
+        def run(unit: UnitOfWork) -> bool:
+            if _same(unit, message) is not None:
+                return False
+            _insert(unit, message)
+            return True
+
+        return self._store.write(run)
+
+    def due(self, now: datetime, *, limit: int) -> Sequence[StoredMessage]:
+        """Outgoing messages in state queued whose next_attempt is None or past, oldest first."""
+        waiting = (
+            table.c.direction == "out",
+            table.c.state == MessageState.QUEUED.value,
+            or_(table.c.next_attempt.is_(None), table.c.next_attempt <= now),
+        )
+        return self._read(*waiting, order=table.c.n.asc(), limit=limit)
+
+    def attempted(
+        self,
+        message_id: str,
+        *,
+        state: MessageState,
+        ack: bytes,
+        error_code: str = "",
+        detail: str = "",
+        next_attempt: datetime | None = None,
+    ) -> None:
+        """Count one sending attempt and write its result."""
+        values = {
+            "state": state.value,
+            "ack": ack,
+            "error_code": error_code[:_MAX_CODE],
+            "detail": detail,
+            "next_attempt": next_attempt,
+            "attempts": table.c.attempts + 1,
+        }
+        self._store.write(
+            lambda unit: unit.connection.execute(update(table).where(table.c.id == message_id).values(values))
+        )
+
+    def worklist(self, *, limit: int = 200) -> Sequence[StoredMessage]:
+        """Messages that need a person, newest first."""
+        stuck = table.c.state.in_([MessageState.ERROR.value, MessageState.REJECTED.value])
+        return self._read(stuck, order=table.c.n.desc(), limit=limit)
+
+    def counts(self) -> dict[str, int]:
+        """Messages by ``"{direction}-{state}"``."""
+        with self._store.reading() as connection:
+            rows = connection.execute(
+                select(table.c.direction, table.c.state, func.count()).group_by(
+                    table.c.direction, table.c.state
+                )
+            )
+            return {f"{row[0]}-{row[1]}": row[2] for row in rows}
+
+    def _read(
+        self, *where: ColumnElement[bool], order: ColumnElement[Any], limit: int
+    ) -> Sequence[StoredMessage]:
+        with self._store.reading() as connection:
+            rows = connection.execute(select(table).where(*where).order_by(order).limit(limit)).all()
+        return [_message(row) for row in rows]
+
+
+def _same(unit: UnitOfWork, message: StoredMessage) -> StoredMessage | None:
+    row = unit.connection.execute(
+        select(table)
+        .where(
+            table.c.direction == message.direction,
+            table.c.sender == message.sender,
+            table.c.control_id == message.control_id,
+        )
+        .order_by(table.c.n)
+        .limit(1)
+    ).first()
+    return _message(row) if row is not None else None
+
+
+def _insert(unit: UnitOfWork, message: StoredMessage) -> None:
+    unit.connection.execute(
+        insert(table).values(
+            id=message.id,
+            direction=message.direction,
+            control_id=message.control_id,
+            sender=message.sender,
+            type=message.type,
+            received=message.received,
+            state=message.state.value,
+            error_code=message.error_code,
+            detail=message.detail,
+            raw=message.raw,
+            ack=message.ack,
+            attempts=message.attempts,
+            next_attempt=message.next_attempt,
+        )
+    )
+
+
+def _message(row: Row[Any]) -> StoredMessage:
+    return StoredMessage(
+        id=row.id,
+        direction=row.direction,
+        control_id=row.control_id,
+        sender=row.sender,
+        type=row.type,
+        received=row.received,
+        state=MessageState(row.state),
+        raw=bytes(row.raw),
+        ack=bytes(row.ack),
+        error_code=row.error_code,
+        detail=row.detail,
+        attempts=row.attempts,
+        next_attempt=row.next_attempt,
+    )

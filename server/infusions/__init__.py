@@ -1,0 +1,1 @@
+"""Bags being given: what was started against what really flows."""

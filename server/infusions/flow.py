@@ -1,0 +1,168 @@
+"""What really flows against what was started: the server's own judgement of each drip.
+
+The node judges too; the server judges again with the same functions, so that a node with an old target or
+none at all cannot hide a wrong rate. Both speak into the same alarm (:mod:`server.alarms.service`).
+Runs on the writer's thread only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from clinical.alarms import timing
+from clinical.infusion import DropEstimator, FlowCondition, FlowGoal, FlowJudge, FlowJudgement
+from clinical.policy import FlowThresholds, SitePolicy
+from clinical.records import AlarmPriority, Flow, Infusion, InfusionState, Validity
+from server.alarms import service as alarms
+from server.devices.service import FLOWING
+from server.storage.store import UnitOfWork
+
+DROPS, DROP_RATE = "MDCX_DROP_COUNT", "MDCX_DROP_RATE"
+RATE, INFUSED = "MDC_FLOW_FLUID_PUMP", "MDC_VOL_FLUID_DELIV_TOTAL"
+REMAINING, TIME_LEFT = "MDC_VOL_FLUID_TBI_REMAIN", "MDC_TIME_PD_REMAIN"
+CODES = frozenset({DROPS, DROP_RATE, RATE, INFUSED, REMAINING, TIME_LEFT})
+CONDITIONS = ("no-flow", "free-flow", "rate-deviation", "near-end", "empty")
+_KEEP_EVERY = timedelta(seconds=1)
+
+
+class Measured(NamedTuple):
+    """Numbers of one reading of a drip; None where the node gave none."""
+
+    effective: datetime
+    drops: int | None = None
+    gtt_min: float | None = None
+    rate_ml_h: float | None = None
+    infused_ml: float | None = None
+    remaining_ml: float | None = None
+    time_left_min: float | None = None
+    validity: Validity = Validity.VALID
+
+
+class _Watch:
+    """Estimator and judge of one bag."""
+
+    def __init__(self, infusion: Infusion, thresholds: FlowThresholds, infused_ml: float) -> None:
+        counted = round(infused_ml * infusion.drops_per_ml)
+        self.estimator = DropEstimator(infusion.drops_per_ml, drops=counted)
+        self.judge = FlowJudge(goal_of(infusion), thresholds)
+        self.last: Measured | None = None
+
+
+class FlowWatch:
+    """Follows every bag that hangs open."""
+
+    def __init__(self, policy: SitePolicy) -> None:
+        self.policy = policy
+        self._watches: dict[str, _Watch] = {}
+
+    def measured(self, unit: UnitOfWork, infusion_id: str, reading: Measured) -> None:
+        """Take a reading of a bag; an older one than the last changes nothing."""
+        infusion = unit.get(Infusion, infusion_id)
+        if infusion is None or infusion.state not in FLOWING:
+            return
+        watch = self._watch(unit, infusion, reading)
+        if watch.last is not None and reading.effective <= watch.last.effective:
+            return
+        watch.last = reading
+        if reading.drops is not None:
+            watch.estimator.observe(reading.drops, reading.effective.timestamp())
+        self._judge(unit, infusion, watch, reading.effective)
+
+    def tick(self, unit: UnitOfWork) -> None:
+        """Judge silence: a drip that is not heard is stale, one that has stopped alarms by itself."""
+        flowing = {one.id: one for one in unit.all(Infusion) if one.state in FLOWING}
+        for gone in self._watches.keys() - flowing.keys():
+            del self._watches[gone]
+        for infusion in flowing.values():
+            if infusion.device_id:
+                self._judge(unit, infusion, self._watch(unit, infusion), unit.now)
+
+    def _watch(self, unit: UnitOfWork, infusion: Infusion, reading: Measured | None = None) -> _Watch:
+        """Return the watch of a bag; after a restart it goes on from what the node has counted."""
+        watch = self._watches.get(infusion.id)
+        # A watch only the ticker has seen knows nothing of the drops that fell while this server was away.
+        if watch is None or (watch.last is None and reading is not None):
+            known = unit.get(Flow, infusion.id)
+            stated = reading.infused_ml if reading is not None else None
+            infused = stated if stated is not None else (known.infused_ml or 0.0) if known else 0.0
+            watch = _Watch(infusion, self.policy.flow, infused)
+            self._watches[infusion.id] = watch
+        watch.judge.retarget(goal_of(infusion))
+        return watch
+
+    def _judge(self, unit: UnitOfWork, infusion: Infusion, watch: _Watch, at: datetime) -> None:
+        judgement = watch.judge.update(watch.estimator.estimate(at.timestamp()), at.timestamp())
+        self._keep(unit, infusion, watch, judgement)
+        holding = {one.condition: one for one in judgement.conditions}
+        for condition in CONDITIONS:
+            if condition in holding:
+                alarms.begin(unit, _seen(unit, infusion, holding[condition], at))
+            elif judgement.state != "stale":
+                latching = timing(condition, self.policy).latching
+                alarms.end_condition(unit, replace(_bare(infusion, condition, at), latching=latching))
+
+    def _keep(self, unit: UnitOfWork, infusion: Infusion, watch: _Watch, judgement: FlowJudgement) -> None:
+        reading = watch.last
+        if reading is None:
+            return
+        flow = _flow(infusion, reading, judgement)
+        before = unit.get(Flow, infusion.id)
+        loud = before is None or before.state != flow.state
+        if loud or before is None or flow.effective - before.effective >= _KEEP_EVERY:
+            unit.put(flow, quiet=not loud)
+
+
+def goal_of(infusion: Infusion) -> FlowGoal:
+    """Return what an infusion should do."""
+    return FlowGoal(
+        rate_ml_h=float(infusion.rate_ml_h),
+        drops_per_ml=float(infusion.drops_per_ml),
+        volume_ml=float(infusion.volume_ml),
+        state="paused" if infusion.state is InfusionState.PAUSED else "running",
+    )
+
+
+def _flow(infusion: Infusion, reading: Measured, judgement: FlowJudgement) -> Flow:
+    """Join the node's numbers with the server's judgement; a stale drip has no countdown."""
+    stale = judgement.state == "stale"
+    remaining = reading.remaining_ml if reading.remaining_ml is not None else judgement.remaining_ml
+    left = reading.time_left_min if reading.time_left_min is not None else judgement.time_left_min
+    infused = reading.infused_ml
+    if infused is None:
+        infused = float(infusion.volume_ml) - judgement.remaining_ml
+    return Flow(
+        id=infusion.id,
+        effective=reading.effective,
+        validity=Validity.INVALID if stale else reading.validity,
+        gtt_min=reading.gtt_min,
+        rate_ml_h=reading.rate_ml_h,
+        infused_ml=infused,
+        remaining_ml=remaining,
+        time_left_min=None if stale else left,
+        state=judgement.state,
+        deviation_percent=None if stale else judgement.deviation_percent,
+    )
+
+
+def _seen(unit: UnitOfWork, infusion: Infusion, condition: FlowCondition, at: datetime) -> alarms.Condition:
+    params: dict[str, str | float] = dict(condition.params)
+    return replace(
+        _bare(infusion, condition.condition, at),
+        priority=condition.priority,
+        kind=condition.kind,
+        params=params,
+        generation=alarms.generation_of(unit, infusion.patient_id),
+    )
+
+
+def _bare(infusion: Infusion, condition: str, at: datetime) -> alarms.Condition:
+    return alarms.Condition(
+        condition=condition,
+        priority=AlarmPriority.LOW,
+        at=at,
+        encounter_id=infusion.encounter_id,
+        device_id=infusion.device_id,
+        infusion_id=infusion.id,
+    )

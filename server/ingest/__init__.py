@@ -1,0 +1,1 @@
+"""From the broker to the disk, and only then back to the node: committed."""

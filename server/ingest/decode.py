@@ -1,0 +1,119 @@
+"""From bytes to a message of the contract, or to the reason why not. Nothing here touches the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+import msgspec
+
+from broker import topics
+from broker.messages import (
+    AlarmMessage,
+    Backfill,
+    Event,
+    Readings,
+    Reply,
+    Status,
+    UpMessage,
+    Wave,
+    decode,
+)
+from clinical.errors import BadInputError
+from server.ingest.port import Packet
+
+MAX_SEQ = 2**53
+_MAX_MAGNITUDE = 15
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
+_KINDS: Final[dict[str, type[UpMessage]]] = {
+    "readings": Readings,
+    "waves": Wave,
+    "events": Event,
+    "alarms": AlarmMessage,
+    "backfill": Backfill,
+    "replies": Reply,
+}
+_BODIES: Final = {
+    kind: msgspec.json.Decoder(message_type)
+    for kind, message_type in _KINDS.items()
+    if kind not in {"backfill", "replies"}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A good message; ``history`` when it came on the backfill lane and is never taken for new."""
+
+    message: UpMessage | Status
+    history: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A message that cannot be used, with its reason; it never blocks the ones behind it."""
+
+    packet: Packet
+    reason: str
+
+
+def decode_packet(packet: Packet) -> Decoded | Poison:
+    """Read one packet."""
+    try:
+        node, direction, kind = topics.parse(packet.topic)
+        if direction == "status":
+            return Decoded(_checked(decode(packet.payload, Status), node))
+        message = _checked(decode(packet.payload, _KINDS[kind]), node)
+        if isinstance(message, Backfill):
+            return Decoded(_checked(_body(message), node), history=True)
+        return Decoded(message)
+    except BadInputError as error:
+        return Poison(packet, error.message)
+
+
+def _body(envelope: Backfill) -> UpMessage:
+    try:
+        body: UpMessage = _BODIES[envelope.kind].decode(envelope.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadInputError("payload", f"not a valid body of {envelope.kind}: {error}") from error
+    return body
+
+
+M = TypeVar("M", bound=UpMessage | Status)
+
+
+def _checked(message: M, node: str) -> M:
+    """Refuse what types cannot say: another node's name, NULs, numbers no store holds."""
+    if message.node != node:
+        raise BadInputError("node-mismatch", "the message names another node than its topic")
+    if any("\x00" in text for text in _texts(message)):
+        raise BadInputError("text", "a text holds a NUL")
+    if isinstance(message, UpMessage) and message.seq > MAX_SEQ:
+        raise BadInputError("seq", "the sequence number is too large")
+    if isinstance(message, Readings):
+        _check_values(message)
+    if isinstance(message, Wave) and len(message.samples) % 2:
+        raise BadInputError("samples", "samples are 16-bit numbers")
+    for instant in _instants(message):
+        if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+            raise BadInputError("time", "a time is out of this world")
+    return message
+
+
+def _check_values(message: Readings) -> None:
+    codes = [value.code for value in message.values]
+    if len(set(codes)) != len(codes):
+        raise BadInputError("codes", "one message holds one value per code")
+    for value in message.values:
+        if value.n is not None and (not value.n.is_finite() or abs(value.n.adjusted()) > _MAX_MAGNITUDE):
+            raise BadInputError("number", "a value is not finite or out of this world")
+
+
+def _instants(message: UpMessage | Status) -> list[datetime]:
+    names = ("sent", "effective", "since")
+    return [at for name in names if isinstance(at := getattr(message, name, None), datetime)]
+
+
+def _texts(message: UpMessage | Status) -> list[str]:
+    names = ("node", "boot", "outbox", "id", "device", "infusion", "condition", "kind", "command")
+    return [text for name in names if isinstance(text := getattr(message, name, None), str)]

@@ -1,0 +1,1 @@
+"""The moving ward picture for wall screens: snapshot, deltas, credits, waves."""

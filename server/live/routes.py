@@ -1,0 +1,103 @@
+"""``/ws/central``: the live ward for wall screens and the nurses' station."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+
+from clinical.errors import WardlinkError
+from server.dependencies import check_origin, context_of, current_session
+from server.live.hub import Hub, Screen
+from server.people.errors import SignInError
+
+router = APIRouter()
+HELLO_S = 5.0
+MAX_MESSAGE = 4_096
+_SIGN_IN, _REFUSED, _BAD = 4401, 4403, 4400
+
+
+@router.websocket("/ws/central")
+async def central(socket: WebSocket) -> None:
+    """Serve one screen; closes with 4401 when nobody is signed in, 4403 from a foreign page."""
+    hub = await _admit(socket)
+    if hub is None:
+        return
+    try:
+        hello = await asyncio.wait_for(_message(socket), HELLO_S)
+    except (TimeoutError, ValueError, WebSocketDisconnect):
+        await _close(socket, _BAD)
+        return
+    if hello.get("t") != "hello":
+        await _close(socket, _BAD)
+        return
+    screen = Screen(hub, socket, lanes=bool(hello.get("lanes", True)))
+    await _serve(socket, screen, hello)
+
+
+async def _admit(socket: WebSocket) -> Hub | None:
+    """Check who asks before a single byte of patient data; the close code says why not."""
+    context = context_of(socket)
+    try:
+        await asyncio.to_thread(current_session, socket)
+        if "origin" in socket.headers:
+            check_origin(socket)
+        ward = context.site.ward(socket.query_params.get("ward", context.site.first.id))
+    except WardlinkError as error:
+        await socket.accept()
+        await socket.close(_SIGN_IN if isinstance(error, SignInError) else _REFUSED, error.code)
+        return None
+    await socket.accept()
+    return context.hubs[ward.id]
+
+
+async def _serve(socket: WebSocket, screen: Screen, hello: dict[str, Any]) -> None:
+    tasks = {
+        asyncio.create_task(_listen(socket, screen)),
+        asyncio.create_task(screen.run(hello.get("epoch"), hello.get("seq", 0))),
+    }
+    done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    for task in done:
+        error = task.exception()
+        if isinstance(error, ValueError):
+            await _close(socket, _BAD)
+            return
+        # RuntimeError is starlette's word for writing to a socket whose peer has gone.
+        if error is not None and not isinstance(error, WebSocketDisconnect | RuntimeError | OSError):
+            raise error
+    await _close(socket, 1001)
+
+
+async def _listen(socket: WebSocket, screen: Screen) -> None:
+    while True:
+        message = await _message(socket)
+        if message.get("t") == "ack":
+            screen.acknowledged(message.get("m", 0), message.get("w", 0))
+
+
+async def _message(socket: WebSocket) -> dict[str, Any]:
+    packet = await socket.receive()
+    if packet["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(packet.get("code", 1005))
+    text = packet.get("text")
+    if text is None or len(text) > MAX_MESSAGE:
+        raise ValueError("a screen sends short JSON texts")
+    try:
+        message = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("a screen sends flat JSON objects") from error
+    if not isinstance(message, dict):
+        raise ValueError("a screen sends JSON objects")  # noqa: TRY004 - one word for all that is malformed
+    return message
+
+
+async def _close(socket: WebSocket, code: int) -> None:
+    try:
+        await socket.close(code)
+    except (RuntimeError, WebSocketDisconnect, OSError):
+        return  # the peer closed first

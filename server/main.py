@@ -1,0 +1,396 @@
+"""Puts the ward server together and runs it: the only file that knows every part.
+
+One event loop: two listeners of one application (TLS for everybody, plain on the loopback address for the
+ward's own browser), the ingest, the ticker, the hospital link. One writer's thread owns the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from broker.tls import client_context
+from clinical.errors import BadInputError, UnavailableError
+from server import seed as seeds
+from server import sites
+from server.alarms.to_nodes import AcknowledgementPublisher
+from server.app import create_app
+from server.context import Context
+from server.his_link import HospitalLink
+from server.infusions.flow import FlowWatch
+from server.infusions.targets import TargetPublisher
+from server.ingest.commit import BatchWriter, Written
+from server.ingest.mqtt import PahoBroker
+from server.ingest.service import Ingest
+from server.live.hub import Hub
+from server.live.project import Projector
+from server.live.waves import Lanes
+from server.nodes.service import NodeState, read_all
+from server.observations import unassigned as observations
+from server.people.service import make_code
+from server.settings import ServerSettings
+from server.sites import Site
+from server.storage.engine import open_engine, upgrade
+from server.storage.store import Store
+from server.sync.service import ChangeSignal
+from server.ticker import Ticker
+
+log = structlog.get_logger(__name__)
+_RESTART_S = 1.0
+_GRACE_S = 3
+
+
+def utc_now() -> datetime:
+    """Return the present."""
+    return datetime.now(UTC)
+
+
+def configure_logging() -> None:
+    """Write log lines as JSON to stderr; constant event names, never patient data."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def open_store(settings: ServerSettings, clock: Callable[[], datetime] = utc_now) -> tuple[Store, Site]:
+    """Open the store, bring it to the newest schema, and load the seed on the first start.
+
+    Raises:
+        BadInputError: The settings, seed or policy cannot be used.
+        UnavailableError: The store does not answer.
+    """
+    settings.server.state_dir.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(settings.storage.url)
+    upgrade(engine)
+    store = Store(engine, clock)
+    with store.reading() as connection:
+        site = sites.load(connection)
+    if site is None:
+        seed, policy = seeds.read(settings.ward.seed), seeds.read_policy(settings.ward.policy)
+        site = seeds.plant(store, seed, policy)
+        log.info("seed-loaded", ward=site.first.id)
+    return store, site
+
+
+class WardServer:
+    """One running ward server."""
+
+    def __init__(self, settings: ServerSettings, store: Store, site: Site) -> None:
+        self._settings, self._store, self._site = settings, store, site
+        loop = asyncio.get_running_loop()
+        self.signal = ChangeSignal(loop)
+        self.hubs = {ward.id: Hub(_ward_row(site, ward.id), store.clock) for ward in site.wards.values()}
+        self._projectors = {
+            ward.id: Projector(self.hubs[ward.id], loop, ward.id, ward.beds) for ward in site.wards.values()
+        }
+        self._lanes = {ward: Lanes(hub, ward) for ward, hub in self.hubs.items()}
+        self._watch = FlowWatch(site.policy)
+        self.his = HospitalLink(settings.his, store, site)
+        self._nodes: list[NodeState] = []
+        self._broker = _broker(settings)
+        self.ingest = (
+            Ingest(
+                store,
+                self._broker,
+                BatchWriter(self._watch),
+                self._written,
+                batch_s=settings.mqtt.batch_ms / 1000,
+                max_buffered=settings.mqtt.max_buffered,
+                unassigned=observations.count_unassigned(store),
+            )
+            if self._broker is not None
+            else None
+        )
+        self._targets = TargetPublisher(loop, self._publish_retained, site.policy, self._wards_of_nodes)
+        self._seconds = 0
+        self.app = create_app(self._context())
+        self._listen()
+
+    def _context(self) -> Context:
+        probes: dict[str, Callable[[], dict[str, Any]]] = {"his": self.his.state}
+        if self.ingest is not None:
+            probes["ingest"] = self.ingest.state
+            probes["broker"] = lambda: {"ok": self._broker is not None and self._broker.connected}
+        return Context(
+            settings=self._settings,
+            store=self._store,
+            site=self._site,
+            hubs=self.hubs,
+            signal=self.signal,
+            probes=probes,
+        )
+
+    def _listen(self) -> None:
+        self._store.listen(self.signal)
+        for projector in self._projectors.values():
+            self._store.listen(projector)
+        if self._broker is not None:
+            self._store.listen(self._targets)
+            self._store.listen(AcknowledgementPublisher(self._store, self._publish))
+
+    def _publish(self, topic: str, payload: bytes) -> None:
+        if self._broker is not None:
+            self._broker.publish(topic, payload)
+
+    def _publish_retained(self, topic: str, payload: bytes) -> None:
+        if self._broker is not None:
+            self._broker.publish(topic, payload, retain=True)
+
+    def _wards_of_nodes(self) -> list[tuple[str, str]]:
+        return [(node.id, node.ward) for node in self._nodes if node.ward]
+
+    def _written(self, written: Written) -> None:
+        """Show what one batch brought (event loop)."""
+        picture = self._store.picture
+        for projector in self._projectors.values():
+            if written.shown:
+                projector.vitals(picture, written.shown)
+        for encounter_id, wave in written.waves:
+            for lanes in self._lanes.values():
+                lanes.show(picture, encounter_id, wave)
+        if written.nodes_changed:
+            self._read_nodes()
+
+    def _read_nodes(self) -> None:
+        with self._store.reading() as connection:
+            self._nodes = read_all(connection)
+        for projector in self._projectors.values():
+            projector.nodes(self._nodes)
+
+    def _each_second(self) -> None:
+        self._seconds += 1
+        if self._seconds % 2 == 0:
+            self.signal.flush()
+        if self.ingest is not None:
+            self.ingest.ask_for_gaps()
+        for ward, hub in self.hubs.items():
+            hub.put("health", "health", self._health_row(ward))
+
+    def _health_row(self, ward: str) -> dict[str, Any]:
+        nodes = [node for node in self._nodes if node.ward == ward]
+        return {
+            "nodes_online": sum(node.state == "online" for node in nodes),
+            "nodes_total": len(nodes),
+            "broker": self._broker is not None and self._broker.connected,
+            "his": {"state": self.his.word(), "last": self.his.last},
+            "unassigned": self.ingest.unassigned if self.ingest is not None else 0,
+        }
+
+    def _broker_connected(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+        def connected() -> None:
+            loop.call_soon_threadsafe(lambda: self._targets.send(self._store.picture, always=True))
+
+        return connected
+
+    async def run(self, ready: Callable[[dict[str, Any]], None]) -> None:
+        """Run until SIGTERM or SIGINT; what was received is committed before the end."""
+        loop = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        self._read_nodes()
+        for projector in self._projectors.values():
+            projector.start(self._store.picture)
+        await self.his.start()
+        listeners = _listeners(self.app, self._settings)
+        work = [self._supervised(name, job) for name, job in self._jobs().items()]
+        tasks = [asyncio.create_task(job) for job in work]
+        served = [asyncio.create_task(listener.serve([listener.bound])) for listener in listeners]
+        if self._broker is not None and self.ingest is not None:
+            self._broker.start(self.ingest.received, self._broker_connected(loop))
+        try:
+            await _until_started(listeners, served)
+            ready(_addresses(listeners, self.his.port))
+            await stop.wait()
+        finally:
+            await self._shut_down(listeners, served, tasks)
+
+    def _jobs(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        retention = timedelta(hours=self._settings.storage.wave_retention_h)
+        gaps = self.ingest.old_gaps if self.ingest is not None else frozenset
+        ticker = Ticker(self._store, self._site, self._watch, (self._each_second,), retention, gaps)
+        jobs: dict[str, Callable[[], Awaitable[None]]] = {"ticker": ticker.run, "teller": self.his.run_teller}
+        if self.ingest is not None:
+            jobs["ingest"] = self.ingest.run
+        if self._settings.his.send_to:
+            jobs["his-sender"] = self.his.run_sender
+        return jobs
+
+    @staticmethod
+    async def _supervised(name: str, job: Callable[[], Awaitable[None]]) -> None:
+        """Run a job for ever: what it did not expect is logged and it starts again."""
+        while True:
+            try:
+                await job()
+            except Exception:
+                log.exception("job-restarted", job=name)
+                await asyncio.sleep(_RESTART_S)
+            else:
+                return
+
+    async def _shut_down(
+        self, listeners: list[_Listener], served: list[asyncio.Task[None]], tasks: list[asyncio.Task[None]]
+    ) -> None:
+        log.info("stopping")
+        self.signal.close()
+        for hub in self.hubs.values():
+            hub.close()
+        for listener in listeners:
+            listener.should_exit = True
+        await asyncio.gather(*served, return_exceptions=True)
+        await self.his.close()
+        if self.ingest is not None and self._broker is not None:
+            self.ingest.stop()
+            await asyncio.sleep(self._settings.mqtt.batch_ms / 1000)
+            self._broker.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._store.close()
+
+
+class _Listener(uvicorn.Server):
+    """A uvicorn server on a socket of ours that leaves signals to us: two of them share one loop."""
+
+    def __init__(self, config: uvicorn.Config, bound: socket.socket) -> None:
+        super().__init__(config)
+        self.bound = bound
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal."""
+        yield
+
+
+def _listeners(app: FastAPI, settings: ServerSettings) -> list[_Listener]:
+    server = settings.server
+    found = []
+    if server.cert_file is not None and server.key_file is not None:
+        for file in (server.cert_file, server.key_file):
+            if not file.is_file():
+                raise BadInputError(
+                    "tls-file", "server.cert_file and server.key_file must exist; see provision"
+                )
+        found.append(_listener(app, server.host, server.port, str(server.cert_file), str(server.key_file)))
+    if server.plain_port:
+        found.append(_listener(app, "127.0.0.1", server.plain_port))
+    if not found:
+        raise BadInputError("no-listener", "set server.cert_file and key_file, or server.plain_port")
+    return found
+
+
+def _listener(
+    app: FastAPI, host: str, port: int, cert: str | None = None, key: str | None = None
+) -> _Listener:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=65_536,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+        limit_concurrency=2_000,
+    )
+    return _Listener(config, _bind(host, port))
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything starts, so that a taken one is one clear sentence."""
+    try:
+        return socket.create_server((host, port), backlog=512, family=_family(host))
+    except OSError as error:
+        raise UnavailableError("listen", f"port {port} cannot be listened on: {error.strerror}") from error
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def _until_started(listeners: list[_Listener], served: list[asyncio.Task[None]]) -> None:
+    while not all(listener.started for listener in listeners):
+        if any(task.done() for task in served):
+            raise UnavailableError(
+                "listen", "the server's port cannot be listened on; is another server running?"
+            )
+        await asyncio.sleep(0.02)
+
+
+def _addresses(listeners: list[_Listener], mllp_port: int) -> dict[str, Any]:
+    urls = {}
+    for listener in listeners:
+        scheme = "https" if listener.config.is_ssl else "http"
+        urls[scheme] = f"{scheme}://{listener.config.host}:{listener.bound.getsockname()[1]}"
+    return {"ready": True, "urls": urls, "mllp_port": mllp_port}
+
+
+def _broker(settings: ServerSettings) -> PahoBroker | None:
+    mqtt = settings.mqtt
+    if not mqtt.port:
+        return None
+    if mqtt.ca_file is None or mqtt.cert_file is None or mqtt.key_file is None:
+        raise BadInputError(
+            "mqtt-tls", "mqtt needs ca_file, cert_file and key_file; nothing connects in the clear"
+        )
+    return PahoBroker(mqtt.host, mqtt.port, client_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file))
+
+
+def _ward_row(site: Site, ward_id: str) -> dict[str, Any]:
+    ward = site.wards[ward_id]
+    return {
+        "id": ward.id,
+        "display": {"zh": ward.display.zh, "en": ward.display.en},
+        "zone": ward.zone,
+        "beds": list(ward.beds),
+        "generation": site.generations[ward_id].value,
+    }
+
+
+def run(settings: ServerSettings, *, one_time_for: str = "") -> int:
+    """Run the server until it is told to stop; prints one JSON line when it is ready.
+
+    Args:
+        settings: What the configuration says.
+        one_time_for: A person for whom a one-time web sign-in is made and printed with the ready line.
+    """
+    configure_logging()
+    store, site = open_store(settings)
+
+    def ready(addresses: dict[str, Any]) -> None:
+        if one_time_for:
+            code, expires = make_code(store, one_time_for)
+            addresses |= {"one_time_code": code, "one_time_expires": expires.isoformat()}
+        sys.stdout.write(json.dumps(addresses) + "\n")
+        sys.stdout.flush()
+
+    async def main() -> None:
+        await WardServer(settings, store, site).run(ready)
+
+    asyncio.run(main())
+    return 0

@@ -1,0 +1,1 @@
+"""Bedside nodes: presence, beds, what they are told."""

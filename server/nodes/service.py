@@ -1,0 +1,62 @@
+"""Bedside nodes: which beds they serve and what they last said of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from broker.messages import Status
+from server.storage.codec import to_text
+from server.storage.schema import nodes
+from server.storage.store import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """One node as last heard of."""
+
+    id: str
+    ward: str
+    beds: tuple[str, ...]
+    state: str = "never-seen"
+    since: datetime | None = None
+    seen: datetime | None = None
+    waiting: int = 0
+    devices: dict[str, str] = field(default_factory=dict)
+
+
+def read_all(connection: Connection) -> list[NodeState]:
+    """Every node the ward knows."""
+    result = []
+    for row in connection.execute(select(nodes).order_by(nodes.c.id)):
+        said = msgspec.json.decode(row.status, type=Status) if row.status else None
+        result.append(
+            NodeState(
+                id=row.id,
+                ward=row.ward,
+                beds=tuple(msgspec.json.decode(row.beds, type=list[str])),
+                state=said.state if said else "never-seen",
+                since=said.since if said else None,
+                seen=row.seen,
+                waiting=said.depth if said else 0,
+                devices=dict(said.devices) if said else {},
+            )
+        )
+    return result
+
+
+def note_status(unit: UnitOfWork, status: Status) -> bool:
+    """Keep what a node says of itself; False when the ward does not know the node."""
+    changed = unit.connection.execute(
+        update(nodes).where(nodes.c.id == status.node).values(status=to_text(status), seen=unit.now)
+    )
+    return bool(changed.rowcount)
+
+
+def ensure(unit: UnitOfWork, node: str) -> None:
+    """Make a node known that the broker let in but no seed names: it serves no bed yet, and is seen."""
+    statement = unit.upsert("nodes").values(id=node, ward="", beds="[]", since=unit.now, status="")
+    unit.connection.execute(statement.on_conflict_do_nothing())

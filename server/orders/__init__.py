@@ -1,0 +1,1 @@
+"""Orders: versioned, never overwritten."""

@@ -1,0 +1,1 @@
+"""Patients and their stays, as the hospital tells them."""

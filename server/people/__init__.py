@@ -1,0 +1,1 @@
+"""People who work on the ward: badges, PINs and sessions."""

@@ -1,0 +1,13 @@
+"""Errors of signing in, which have their own HTTP answers."""
+
+from __future__ import annotations
+
+from clinical.errors import WardlinkError
+
+
+class SignInError(WardlinkError):
+    """Nobody is signed in, or badge and PIN do not belong together (HTTP 401)."""
+
+
+class TooManyAttemptsError(WardlinkError):
+    """Wait before trying again (HTTP 429)."""

@@ -1,0 +1,246 @@
+"""Signing in: badge and PIN on handhelds, a one-time code on the web; sessions kept on the server.
+
+Argon2id with the OWASP minimum (19 MiB, 2 passes, 1 lane). An attempt is counted before the PIN is
+looked at, so that attempts sent at the same moment cannot get past the limit.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import Type, hash_secret_raw
+from sqlalchemy import Row
+
+from clinical.errors import RefusedError
+from clinical.identifiers import resolve
+from clinical.records import Practitioner
+from server.people import store as people
+from server.people.errors import SignInError, TooManyAttemptsError
+from server.storage.store import Store, UnitOfWork
+
+HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+CODE_LIFE = timedelta(minutes=10)
+OFFLINE_LIFE = timedelta(hours=12)
+# Verified when the badge is unknown, so that the answer takes as long as for a known one.
+_NOBODY = HASHER.hash(secrets.token_hex(16))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Someone signed in on something."""
+
+    id: str
+    practitioner: Practitioner
+    kind: str  # bearer, web
+    handheld: str
+    expires: datetime
+
+    def require(self, *roles: str) -> None:
+        """Let only people with one of ``roles`` go on.
+
+        Raises:
+            RefusedError: The person has none of them.
+        """
+        if not set(roles) & set(self.practitioner.roles):
+            raise RefusedError("role", "your role does not allow this")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How often and for how long."""
+
+    attempts: int
+    lockout: timedelta
+    life: timedelta
+
+
+def badge_number(raw: str) -> str:
+    """Return the number on a badge, whether scanned as a code or typed."""
+    seen = resolve(raw)
+    return seen.value if seen.kind == "badge" and seen.valid else raw.strip()
+
+
+def hash_pin(pin: str) -> str:
+    """Hash a PIN for the store."""
+    return HASHER.hash(pin)
+
+
+def sign_in(store: Store, limits: Limits, *, badge: str, pin: str, handheld: str) -> tuple[str, Session]:
+    """Open a session for the holder of badge and PIN, and return its token.
+
+    Raises:
+        SignInError: Badge and PIN do not belong together, or the person is not active.
+        TooManyAttemptsError: The badge is locked for a while.
+    """
+    credential = store.write(lambda unit: _reserve_attempt(unit, limits, badge_number(badge)))
+    good = _pin_fits(credential.pin_hash if credential else _NOBODY, pin) and credential is not None
+    person = store.picture.get(Practitioner, credential.practitioner_id) if credential else None
+    if not good or credential is None or person is None or not person.active:
+        store.write(
+            lambda unit: unit.audit(
+                "sign-in", actor=person.id if person else "", entity="session", outcome="refused"
+            )
+        )
+        raise SignInError(
+            "sign-in", "badge and PIN do not belong together; scan the badge again and type the PIN"
+        )
+    return store.write(lambda unit: _open_after_pin(unit, limits, person, credential.pin_hash, pin, handheld))
+
+
+def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str) -> Row[Any] | None:
+    credential = people.credential_of(unit.connection, badge)
+    if credential is None:
+        return None
+    failed = credential.failed
+    if credential.locked_until is not None:
+        if credential.locked_until > unit.now:
+            wait = (credential.locked_until - unit.now).total_seconds()
+            raise TooManyAttemptsError(
+                "too-many-attempts",
+                "too many wrong PINs; wait or ask the charge nurse",
+                retry_after_s=wait // 1 + 1,
+            )
+        failed = 0
+    failed += 1
+    locked = unit.now + limits.lockout if failed >= limits.attempts else None
+    people.note_attempt(unit.connection, credential.practitioner_id, failed, locked)
+    return credential
+
+
+def _pin_fits(pin_hash: str, pin: str) -> bool:
+    try:
+        return HASHER.verify(pin_hash, pin)
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        return False
+
+
+def _open_after_pin(
+    unit: UnitOfWork, limits: Limits, person: Practitioner, pin_hash: str, pin: str, handheld: str
+) -> tuple[str, Session]:
+    people.note_attempt(unit.connection, person.id, 0, None)
+    if HASHER.check_needs_rehash(pin_hash):
+        people.note_hash(unit.connection, person.id, HASHER.hash(pin))
+    return open_session(unit, limits, person, kind="bearer", handheld=handheld)
+
+
+def open_session(
+    unit: UnitOfWork, limits: Limits, person: Practitioner, *, kind: str, handheld: str
+) -> tuple[str, Session]:
+    """Store a new session; only the hash of the returned token is kept."""
+    token = secrets.token_urlsafe(32)
+    session = Session(
+        id=secrets.token_hex(8),
+        practitioner=person,
+        kind=kind,
+        handheld=handheld,
+        expires=unit.now + limits.life,
+    )
+    people.add_session(
+        unit.connection,
+        token_hash=digest(token),
+        id=session.id,
+        practitioner_id=person.id,
+        kind=kind,
+        handheld=handheld,
+        created=unit.now,
+        expires=session.expires,
+    )
+    unit.audit("sign-in", actor=person.id, entity=f"session:{session.id}", detail=kind)
+    return token, session
+
+
+def session_of(store: Store, token: str) -> Session:
+    """Find the session of a token.
+
+    Raises:
+        SignInError: There is none, it ended or expired, or its holder is no longer active.
+    """
+    with store.reading() as connection:
+        row = people.session_of(connection, digest(token))
+    person = store.picture.get(Practitioner, row.practitioner_id) if row else None
+    if (
+        row is None
+        or person is None
+        or not person.active
+        or row.ended is not None
+        or row.expires <= store.clock()
+    ):
+        raise SignInError("session", "your session has ended; sign in again")
+    return Session(id=row.id, practitioner=person, kind=row.kind, handheld=row.handheld, expires=row.expires)
+
+
+def sign_out(store: Store, session: Session) -> None:
+    """End a session now; its token opens nothing any more."""
+
+    def end(unit: UnitOfWork) -> None:
+        people.end_session(unit.connection, session.id, unit.now)
+        unit.audit("sign-out", actor=session.practitioner.id, entity=f"session:{session.id}")
+
+    store.write(end)
+
+
+def make_code(store: Store, practitioner_id: str) -> tuple[str, datetime]:
+    """Make a one-time web sign-in code for a person; it lives ten minutes.
+
+    Raises:
+        RefusedError: The person is not known or not active.
+    """
+    person = store.picture.get(Practitioner, practitioner_id)
+    if person is None or not person.active:
+        raise RefusedError("person", "this person cannot sign in")
+    code = secrets.token_urlsafe(12)
+    expires = store.clock() + CODE_LIFE
+    store.write(lambda unit: people.add_code(unit.connection, digest(code), person.id, expires))
+    return code, expires
+
+
+def use_code(store: Store, limits: Limits, code: str) -> tuple[str, Session]:
+    """Open a web session for the holder of a one-time code.
+
+    Raises:
+        SignInError: The code is unknown, used or expired.
+    """
+
+    def use(unit: UnitOfWork) -> tuple[str, Session] | None:
+        owner = people.use_code(unit.connection, digest(code), unit.now)
+        person = unit.get(Practitioner, owner) if owner else None
+        return open_session(unit, limits, person, kind="web", handheld="") if person else None
+
+    opened = store.write(use)
+    if opened is None:
+        raise SignInError("one-time-code", "this code was used or has expired; ask for a new one")
+    return opened
+
+
+def offline_verifier(pin: str, now: datetime) -> dict[str, Any]:
+    """Make what a handheld needs to recognise this PIN while the server is away."""
+    salt = secrets.token_bytes(16)
+    params = {"m": 19_456, "t": 2, "p": 1, "length": 32}
+    tag = hash_secret_raw(
+        pin.encode(),
+        salt,
+        time_cost=params["t"],
+        memory_cost=params["m"],
+        parallelism=params["p"],
+        hash_len=params["length"],
+        type=Type.ID,
+    )
+    encode = base64.b64encode
+    return {
+        "salt": encode(salt).decode(),
+        "params": params,
+        "hash": encode(tag).decode(),
+        "expires": now + OFFLINE_LIFE,
+    }
+
+
+def digest(secret: str) -> str:
+    """Hash a random token for the store; tokens have 256 random bits, so one round is enough."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,86 @@
+"""The preparation chain 摆药 → 配药 → 核对: every step has its person, and the check is another's.
+
+A label's bag id is a function of the task and of how many labels it has had, so that printing twice by
+mistake makes no second bag.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import replace
+from datetime import timedelta
+
+from clinical.errors import ConflictError, NotFoundError
+from clinical.records import Bag, Order, Task
+from server.storage.store import UnitOfWork
+from server.tasks.service import WAITING
+
+BEYOND_USE = timedelta(hours=24)
+"""A mixed bag at room temperature is not used after this long (USP <797> category 1 allows 12-24 h)."""
+_OPEN = frozenset({"labelled", "prepared", "checked"})
+
+
+def label(unit: UnitOfWork, task_id: str, by: str) -> Bag:
+    """Label and prepare a bag for a task; the open one when there is one already.
+
+    Raises:
+        NotFoundError: There is no such task.
+        ConflictError: The task is not waiting any more.
+    """
+    task = unit.get(Task, task_id)
+    order = unit.get(Order, task.order_id) if task else None
+    if task is None or order is None:
+        raise NotFoundError("unknown-task", "there is no such task")
+    of_task = [bag for bag in unit.all(Bag) if bag.task_id == task_id]
+    current = next(
+        (bag for bag in of_task if bag.state in _OPEN and bag.order_version == order.version), None
+    )
+    if current is not None:
+        return current
+    if task.status not in WAITING:
+        raise ConflictError("task-closed", "this task is not waiting any more; nothing is prepared for it")
+    for outdated in of_task:
+        if outdated.state in _OPEN:
+            unit.put(replace(outdated, state="void"))
+    bag = Bag(
+        id=_bag_id(task_id, len(of_task)),
+        order_id=order.id,
+        order_version=order.version,
+        patient_id=task.patient_id,
+        task_id=task_id,
+        printed_at=unit.now,
+        beyond_use=unit.now + BEYOND_USE,
+        prepared_by=by,
+        state="prepared",
+    )
+    unit.put(bag)
+    unit.audit("bag-label", actor=by, entity=f"bag:{bag.id}", patient=bag.patient_id)
+    return bag
+
+
+def check(unit: UnitOfWork, bag_id: str, by: str) -> Bag:
+    """Note that another person has checked the prepared bag.
+
+    Raises:
+        NotFoundError: There is no such bag.
+        ConflictError: The same person prepared it, or it is no longer waiting.
+    """
+    bag = unit.get(Bag, bag_id)
+    if bag is None:
+        raise NotFoundError("unknown-bag", "there is no such bag")
+    if bag.state == "checked":
+        return bag
+    if bag.prepared_by == by:
+        raise ConflictError("same-person", "a prepared bag is checked by another person")
+    if bag.state not in _OPEN:
+        raise ConflictError("bag-closed", "this bag is void, running or used")
+    checked = replace(bag, state="checked", checked_by=by)
+    unit.put(checked)
+    unit.audit("bag-check", actor=by, entity=f"bag:{bag.id}", patient=bag.patient_id)
+    return checked
+
+
+def _bag_id(task_id: str, number: int) -> str:
+    digest = hashlib.sha256(f"{task_id}/{number}".encode()).digest()
+    return "B" + base64.b32encode(digest).decode()[:9]

@@ -1,0 +1,1 @@
+"""Facts at rest: schema, migrations, and the one writer that changes them."""

@@ -1,0 +1,72 @@
+"""Opens the store and brings it to the newest schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from clinical.errors import BadInputError, UnavailableError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def open_engine(url: str) -> Engine:
+    """Open an engine on SQLite (WAL, every commit on disk) or PostgreSQL.
+
+    Raises:
+        BadInputError: The address is not one of the two stores.
+    """
+    try:
+        backend = make_url(url).get_backend_name()
+        if backend not in {"sqlite", "postgresql"}:
+            raise BadInputError("storage-url", "the store is sqlite:///FILE or postgresql+psycopg://…")
+        engine = create_engine(url, pool_pre_ping=backend == "postgresql", hide_parameters=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise BadInputError("storage-url", "the store is sqlite:///FILE or postgresql+psycopg://…") from error
+    if backend == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions by itself: _begin_sqlite does, so that the kind is known.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    immediate = connection.get_execution_options().get("writer", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the store to the newest schema; does nothing when it is there already.
+
+    Raises:
+        UnavailableError: The store does not answer.
+    """
+    try:
+        with engine.begin() as connection:
+            command.upgrade(_config(connection), "head")
+    except DBAPIError as error:
+        raise UnavailableError("storage", "the store does not answer; check [storage] url") from error
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the store back to ``revision`` (``base`` empties it); for tests and rescues."""
+    with engine.begin() as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def _config(connection: Any) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config

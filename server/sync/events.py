@@ -1,0 +1,157 @@
+"""Events from handhelds: each once, each in its own transaction, in the order they came."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never, cast
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import insert, select
+
+from clinical.errors import BadInputError
+from clinical.exchange import (
+    AdministrationRecorded,
+    AlarmAcknowledged,
+    CheckEvaluated,
+    DeviceAssociated,
+    DeviceReleased,
+    Event,
+    InfusionChanged,
+    InfusionStarted,
+    Outcome,
+    PatrolRecorded,
+    ScanRefused,
+)
+from server.administrations import service as administrations
+from server.alarms import service as alarms
+from server.devices import service as devices
+from server.infusions import service as infusions
+from server.people.service import Session
+from server.sites import Site
+from server.storage import schema
+from server.storage.codec import to_text
+from server.storage.store import Store, UnitOfWork
+from server.sync.sound import check_sound
+
+_TYPES = {
+    kind.__dataclass_fields__["type"].default: TypeAdapter(kind)
+    for kind in (
+        CheckEvaluated,
+        AdministrationRecorded,
+        InfusionStarted,
+        InfusionChanged,
+        PatrolRecorded,
+        DeviceAssociated,
+        DeviceReleased,
+        AlarmAcknowledged,
+        ScanRefused,
+    )
+}
+
+
+def parse(item: Any) -> Event:
+    """Read one event.
+
+    Raises:
+        BadInputError: It is not an event of this contract; the sentence names the place, never the value.
+    """
+    kind = item.get("type") if isinstance(item, dict) else None
+    adapter = _TYPES.get(kind) if isinstance(kind, str) else None
+    if adapter is None:
+        raise BadInputError("malformed-event", "the event's type is not known")
+    try:
+        event = cast(Event, adapter.validate_python(item))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])[:200]
+        raise BadInputError(
+            "malformed-event", f"the event cannot be read: {first['type']} at {place}"
+        ) from error
+    check_sound(event)
+    if not 1 <= len(event.id) <= 96:
+        raise BadInputError("malformed-event", "an event id has 1 to 96 characters")
+    return event
+
+
+def receive(store: Store, site: Site, session: Session, items: list[Any]) -> list[Outcome]:
+    """Take events in; one that cannot be read is put aside with its reason and stops none of the others."""
+    return [_receive_one(store, site, session, item) for item in items]
+
+
+def _receive_one(store: Store, site: Site, session: Session, item: Any) -> Outcome:
+    try:
+        event = parse(item)
+    except BadInputError as error:
+        reason = error
+        return store.write(lambda unit: _put_aside(unit, session, item, reason))
+    return store.write(lambda unit: apply(unit, site, session, event))
+
+
+def _put_aside(unit: UnitOfWork, session: Session, item: Any, reason: BadInputError) -> Outcome:
+    body = to_text(item).encode("utf-8", "replace").decode().replace("\x00", "")
+    unit.connection.execute(
+        insert(schema.quarantined_events).values(
+            recorded=unit.now, uploaded_by=session.practitioner.id, reason=reason.message, body=body
+        )
+    )
+    alarms.event_put_aside(unit, session.handheld)
+    named = item.get("id") if isinstance(item, dict) else None
+    event_id = named if isinstance(named, str) and len(named) <= 96 else ""
+    return Outcome(event_id=event_id, status="refused", code=reason.code)
+
+
+def apply(unit: UnitOfWork, site: Site, session: Session, event: Event) -> Outcome:
+    """Apply one event; the same id again gets the first answer and changes nothing."""
+    events = schema.events
+    first = unit.connection.scalar(select(events.c.outcome).where(events.c.id == event.id))
+    if first is not None:
+        before = msgspec.json.decode(first, type=Outcome)
+        return Outcome(
+            event_id=event.id,
+            status="replayed",
+            code=before.code,
+            params={**before.params, "first": before.status},
+        )
+    outcome = _dispatch(unit, site, event)
+    unit.connection.execute(
+        insert(events).values(
+            id=event.id,
+            type=event.type,
+            at=event.at,
+            sent=event.sent,
+            recorded=unit.now,
+            operator=event.operator,
+            uploaded_by=session.practitioner.id,
+            handheld=event.handheld,
+            body=to_text(event),
+            outcome=to_text(outcome),
+        )
+    )
+    return outcome
+
+
+def _dispatch(unit: UnitOfWork, site: Site, event: Event) -> Outcome:  # noqa: PLR0911 - one per event type
+    match event:
+        case CheckEvaluated():
+            return administrations.record_evaluation(unit, event)
+        case AdministrationRecorded():
+            return administrations.record(unit, site, event)
+        case InfusionStarted():
+            return infusions.record_started(unit, site, event)
+        case InfusionChanged():
+            return infusions.record_changed(unit, event)
+        case PatrolRecorded():
+            return infusions.record_patrol(unit, event)
+        case DeviceAssociated():
+            return devices.record_associated(unit, event)
+        case DeviceReleased():
+            return devices.record_released(unit, event)
+        case AlarmAcknowledged():
+            return alarms.record_acknowledged(unit, event)
+        case ScanRefused():
+            unit.audit(
+                "scan-refused", actor=event.operator, entity=f"handheld:{event.handheld}", detail=event.reason
+            )
+            return Outcome(event_id=event.id, status="accepted")
+        case _:
+            assert_never(event)

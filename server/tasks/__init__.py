@@ -1,0 +1,1 @@
+"""Planned executions of orders, advancing with time."""

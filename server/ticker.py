@@ -1,0 +1,166 @@
+"""What happens because time passes: tasks fall due, silence is judged, alarms escalate, old data go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import delete
+
+from clinical import alarms as machine
+from clinical.alarms import EffectKind
+from clinical.errors import UnavailableError
+from clinical.records import (
+    Administration,
+    Alarm,
+    AlarmPriority,
+    Association,
+    Encounter,
+    Infusion,
+    Order,
+    Patient,
+    Task,
+)
+from server.alarms import service as alarms
+from server.devices.service import FLOWING, PRESENT
+from server.infusions.flow import FlowWatch
+from server.sites import Site
+from server.storage import schema
+from server.storage.picture import patient_of
+from server.storage.store import Store, UnitOfWork
+from server.tasks import service as tasks
+
+log = structlog.get_logger(__name__)
+TICK_S = 1.0
+_EXTEND_EVERY, _TIDY_EVERY = timedelta(minutes=10), timedelta(minutes=5)
+_KEEP_FINISHED, _KEEP_ALARMS = timedelta(hours=48), timedelta(hours=12)
+_KEEP_STAYS = timedelta(hours=24)
+
+
+class Ticker:
+    """Runs every second on the event loop; its work is on the writer's thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        site: Site,
+        watch: FlowWatch,
+        each_second: tuple[Callable[[], None], ...],
+        wave_retention: timedelta,
+        gaps: Callable[[], frozenset[tuple[str, str]]] = frozenset,
+    ) -> None:
+        self._gaps = gaps
+        self._store, self._site, self._watch = store, site, watch
+        self._each_second, self._wave_retention = each_second, wave_retention
+        self._before = store.clock()
+        self._extended = self._tidied = self._before
+
+    async def run(self) -> None:
+        """Tick until cancelled; a store that does not answer is tried again with the next tick."""
+        while True:
+            try:
+                await self._store.write_async(self.step)
+            except UnavailableError:
+                log.warning("tick-skipped")
+            for follower in self._each_second:
+                follower()
+            await asyncio.sleep(TICK_S)
+
+    def step(self, unit: UnitOfWork) -> None:
+        """Let time pass since the last step."""
+        for task in tasks.advance(unit):
+            self._missed(unit, task)
+        self._watch.tick(unit)
+        self._note_gaps(unit)
+        self._step_alarms(unit)
+        if unit.now - self._extended >= _EXTEND_EVERY:
+            self._extended = unit.now
+            tasks.extend(unit, self._site.policy)
+        if unit.now - self._tidied >= _TIDY_EVERY:
+            self._tidied = unit.now
+            tidy(unit, self._wave_retention)
+        self._before = unit.now
+
+    def _missed(self, unit: UnitOfWork, task: Task) -> None:
+        alarms.begin(
+            unit,
+            alarms.Condition(
+                condition="dose-missed",
+                priority=AlarmPriority.LOW,
+                at=unit.now,
+                encounter_id=task.encounter_id,
+                generation=alarms.generation_of(unit, task.patient_id),
+                subject=task.id,
+            ),
+        )
+
+    def _note_gaps(self, unit: UnitOfWork) -> None:
+        """Alarm while a node holds back numbers that were asked for: something between it and us is lost."""
+        holding = {f"{node}/{outbox}": node for node, outbox in self._gaps()}
+        for subject, node in holding.items():
+            alarms.begin(
+                unit,
+                alarms.Condition(
+                    condition="data-gap",
+                    priority=AlarmPriority.LOW,
+                    at=unit.now,
+                    params={"node": node},
+                    subject=subject,
+                ),
+            )
+        for alarm in [one for one in unit.all(Alarm) if one.condition == "data-gap" and one.present]:
+            if alarm.params.get("subject") not in holding:
+                alarms.end(unit, alarm, unit.now)
+
+    def _step_alarms(self, unit: UnitOfWork) -> None:
+        for alarm in list(unit.all(Alarm)):
+            if not alarms.is_open(alarm):
+                continue
+            step = machine.tick(alarm, unit.now, self._before, self._site.policy)
+            told = [effect.to for effect in step.effects if effect.kind is EffectKind.ESCALATED]
+            if step.alarm is not None:
+                unit.put(alarms.escalated(step.alarm, told))
+            for to in told:
+                unit.audit(
+                    "alarm-escalate",
+                    actor=alarms.SERVER,
+                    entity=f"alarm:{alarm.id}",
+                    patient=alarm.patient_id,
+                    detail=to,
+                )
+
+
+def tidy(unit: UnitOfWork, wave_retention: timedelta) -> None:
+    """Take what is long over out of the picture (the store keeps it) and drop waves past their retention."""
+    for alarm in list(unit.all(Alarm)):
+        if not alarms.is_open(alarm) and _before(alarm.ended_at, unit.now - _KEEP_ALARMS):
+            unit.retire(Alarm, alarm.id)
+    for infusion in list(unit.all(Infusion)):
+        if infusion.state not in FLOWING and _before(infusion.ended_at, unit.now - _KEEP_FINISHED):
+            unit.retire(Infusion, infusion.id)
+    for task in list(unit.all(Task)):
+        over = task.status not in tasks.WAITING | tasks.FLOWING
+        if over and _before(task.changed_at, unit.now - _KEEP_FINISHED):
+            unit.retire(Task, task.id)
+    _tidy_stays(unit)
+    unit.connection.execute(delete(schema.waves).where(schema.waves.c.effective < unit.now - wave_retention))
+
+
+def _tidy_stays(unit: UnitOfWork) -> None:
+    for stay in list(unit.all(Encounter)):
+        if stay.status in PRESENT or not _before(stay.moved_at, unit.now - _KEEP_STAYS):
+            continue
+        for kind in (Order, Task, Administration, Infusion):
+            for record_id in [one.id for one in unit.all(kind) if patient_of(one) == stay.patient_id]:
+                unit.retire(kind, record_id)
+        for association in list(unit.all(Association)):
+            if association.encounter_id == stay.id:
+                unit.retire(Association, association.id)
+        unit.retire(Encounter, stay.id)
+        unit.retire(Patient, stay.patient_id)
+
+
+def _before(at: datetime | None, limit: datetime) -> bool:
+    return at is not None and at < limit

@@ -1,0 +1,1 @@
+"""Wristbands: a new one retires the old one."""

@@ -1,0 +1,227 @@
+"""A bag from its start to its end: association, targets, measured flow, alarms, completion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from clinical.bedside_check.model import Action
+from clinical.exchange import DeviceAssociated, InfusionChanged, InfusionStarted, Outcome, PatrolRecorded
+from clinical.identifiers import hospital
+from clinical.records import Alarm, Association, Bag, Flow, InfusionState, Task, TaskStatus, Validity
+from server.administrations.outbound import tell_pending
+from server.his.port import AdministrationFact
+from server.infusions.flow import FlowWatch, Measured
+from server.infusions.targets import targets_of
+from server.storage import schema
+from server.sync.events import apply
+
+DRIP = "ble:c0-00-00-00-01-01"
+
+
+def send(ward: Any, event: Any, person: str = "N20713") -> Outcome:
+    session = ward.session(person)
+    return ward.store.write(lambda unit: apply(unit, ward.site, session, event))
+
+
+def change(ward: Any, event_id: str, action: str, **said: Any) -> Outcome:
+    fields: dict[str, Any] = {
+        "id": event_id,
+        "at": ward.clock(),
+        "sent": ward.clock(),
+        "operator": "N20713",
+        "handheld": "pda-1",
+        "infusion_id": "I-s1",
+        "action": action,
+    }
+    return send(ward, InfusionChanged(**(fields | said)))
+
+
+def start(ward: Any, **said: Any) -> Outcome:
+    task = ward.task_of("O-B1")
+    bag = ward.bag(task.id)
+    label = hospital.encode("bag", bag.id)
+    request = ward.request("r1", Action.START, items=(label,), device_id=DRIP)
+    event: InfusionStarted = ward.started("s1", task, request, bag_id=bag.id, **said)
+    return send(ward, event)
+
+
+@pytest.fixture
+def bagged(any_ward: Any) -> Any:
+    any_ward.admit("1001", "01")
+    any_ward.admit("1002", "02", "李秀兰")
+    any_ward.order_bag("1001", "B1")
+    return any_ward
+
+
+def open_alarms(ward: Any) -> dict[str, Alarm]:
+    return {alarm.condition: alarm for alarm in ward.store.picture.all(Alarm) if alarm.signal != "off"}
+
+
+def test_a_started_bag_runs_takes_its_sensor_and_becomes_a_target_of_the_ward(bagged: Any) -> None:
+    assert start(bagged).status == "accepted"
+    infusion = bagged.infusion("I-s1")
+    assert infusion.state is InfusionState.RUNNING
+    associations = [one for one in bagged.store.picture.all(Association) if one.infusion_id == "I-s1"]
+    assert [(one.device_id, one.encounter_id, one.end) for one in associations] == [(DRIP, "E-V1001", None)]
+    targets = targets_of(bagged.store.picture, "W1")
+    assert [(one.infusion, one.device, one.state, one.rate_ml_h) for one in targets] == [
+        ("I-s1", DRIP, "running", Decimal(60))
+    ]
+    assert bagged.task_of("O-B1").status is TaskStatus.RUNNING
+    assert next(bag.state for bag in bagged.store.picture.all(Bag)) == "running"
+
+
+def test_pause_resume_and_a_new_rate_reach_the_target(bagged: Any) -> None:
+    start(bagged)
+    bagged.clock.move(minutes=1)
+    assert change(bagged, "c1", "pause").status == "accepted"
+    assert targets_of(bagged.store.picture, "W1")[0].state == "paused"
+    bagged.clock.move(minutes=2)
+    change(bagged, "c2", "resume")
+    change(bagged, "c3", "rate", rate_ml_h=Decimal(80))
+    infusion = bagged.infusion("I-s1")
+    assert (infusion.state, infusion.paused_s, infusion.rate_ml_h) == (
+        InfusionState.RUNNING,
+        120,
+        Decimal(80),
+    )
+    assert targets_of(bagged.store.picture, "W1")[0].rate_ml_h == Decimal(80)
+
+
+@pytest.mark.requirement("R-SRV-09")
+@pytest.mark.hazard("H-SRV-01")
+def test_a_completed_bag_frees_its_sensor_and_the_hospital_is_told_once_even_after_a_crash(
+    bagged: Any,
+) -> None:
+    start(bagged)
+    bagged.clock.move(minutes=100)
+    assert change(bagged, "c1", "complete", residual_ml=Decimal(0)).status == "accepted"
+    assert bagged.infusion("I-s1").state is InfusionState.COMPLETED
+    assert targets_of(bagged.store.picture, "W1") == []
+    assert all(one.end is not None for one in bagged.store.picture.all(Association) if one.infusion_id)
+    told: list[AdministrationFact] = []
+
+    class Sink:
+        def administered(self, fact: AdministrationFact) -> None:
+            told.append(fact)
+
+    # A crash between commit and telling leaves the line untold: telling starts from what is stored.
+    assert tell_pending(bagged.store, Sink()) == 1
+    assert tell_pending(bagged.store, Sink()) == 0
+    fact = told[0]
+    assert (fact.event_id, fact.outcome, fact.mrn, fact.demo) == ("c1", "completed", "1001", True)
+    assert fact.end is not None
+    assert (fact.end - fact.start).total_seconds() == 6000
+
+
+def test_an_action_that_cannot_follow_on_the_state_is_kept_and_flagged(bagged: Any) -> None:
+    start(bagged)
+    assert change(bagged, "c1", "resume").code == "INF-TRANSITION"
+    change(bagged, "c2", "complete")
+    assert change(bagged, "c3", "pause").code == "INF-TRANSITION"
+    assert change(bagged, "c4", "pause", infusion_id="none").code == "unknown-infusion"
+
+
+def test_a_second_bag_on_a_running_task_is_stored_as_a_duplicate_and_alarmed(bagged: Any) -> None:
+    start(bagged)
+    task = bagged.task_of("O-B1")
+    request = bagged.request("r2", Action.START)
+    outcome = send(bagged, bagged.started("s2", task, request, device_id=""))
+    assert (outcome.status, outcome.code) == ("duplicate", "TIME-DUP")
+    assert bagged.infusion("I-s2").state is InfusionState.RUNNING
+    assert "possible-double-dose" in open_alarms(bagged)
+
+
+@pytest.mark.requirement("R-SRV-08")
+@pytest.mark.hazard("H-SRV-02")
+def test_a_sensor_that_watches_another_patients_bag_is_never_taken_away_in_silence(bagged: Any) -> None:
+    start(bagged)
+    bagged.order_bag("1002", "B2")
+    task = bagged.task_of("O-B2")
+    request = bagged.request("r2", Action.START, mrn="1002", device_id=DRIP)
+    outcome = send(bagged, bagged.started("s2", task, request))
+    assert outcome.status == "accepted-exception"
+    assert bagged.infusion("I-s2").device_id == ""
+    open_ones = [
+        one for one in bagged.store.picture.all(Association) if one.device_id == DRIP and one.end is None
+    ]
+    assert [one.encounter_id for one in open_ones] == ["E-V1001"]
+    busy = DeviceAssociated(
+        id="a1",
+        at=bagged.clock(),
+        sent=bagged.clock(),
+        operator="N20713",
+        handheld="pda-1",
+        association_id="A1",
+        device_id=DRIP,
+        encounter_id="E-V1002",
+    )
+    assert (send(bagged, busy).status, send(bagged, replace(busy, id="a2")).code) == (
+        "refused",
+        "device-busy",
+    )
+
+
+def drip(ward: Any, watch: FlowWatch, *, drops: int, gtt_min: float) -> None:
+    reading = Measured(effective=ward.clock(), drops=drops, gtt_min=gtt_min, rate_ml_h=gtt_min * 3)
+    ward.store.write(lambda unit: watch.measured(unit, "I-s1", reading))
+
+
+@pytest.mark.requirement("R-SRV-10")
+@pytest.mark.hazard("H-SRV-06")
+def test_a_drip_twice_as_fast_as_ordered_raises_one_alarm_and_slowing_down_ends_it(bagged: Any) -> None:
+    start(bagged)
+    watch = FlowWatch(bagged.site.policy)
+    total = 0
+    for _ in range(300):  # ordered 20 gtt/min; the clamp lets 34 through
+        bagged.clock.move(seconds=1)
+        total = int((bagged.clock() - bagged.infusion("I-s1").started_at).total_seconds() * 34 / 60)
+        drip(bagged, watch, drops=total, gtt_min=34.0)
+    alarm = open_alarms(bagged)["rate-deviation"]
+    assert (alarm.priority.value, alarm.infusion_id, alarm.bed) == ("Me", "I-s1", "01")
+    assert sum(one.condition == "rate-deviation" for one in bagged.store.picture.all(Alarm)) == 1
+    flow = bagged.store.picture.get(Flow, "I-s1")
+    assert (flow.state, flow.gtt_min) == ("fast", 34.0)
+
+
+def test_a_sensor_that_falls_silent_makes_the_flow_stale_without_a_countdown(bagged: Any) -> None:
+    start(bagged)
+    watch = FlowWatch(bagged.site.policy)
+    for second in range(30):
+        bagged.clock.move(seconds=1)
+        drip(bagged, watch, drops=second // 3, gtt_min=20.0)
+    bagged.clock.move(seconds=11)
+    bagged.store.write(watch.tick)
+    flow = bagged.store.picture.get(Flow, "I-s1")
+    assert (flow.state, flow.time_left_min, flow.validity) == ("stale", None, Validity.INVALID)
+
+
+def test_an_abnormal_site_found_on_patrol_is_told_to_the_station_until_somebody_has_seen_it(
+    bagged: Any,
+) -> None:
+    start(bagged)
+    event = PatrolRecorded(
+        id="p1",
+        at=bagged.clock(),
+        sent=bagged.clock(),
+        operator="N20713",
+        handheld="pda-1",
+        infusion_id="I-s1",
+        site_finding="swelling",
+    )
+    assert send(bagged, event).status == "accepted"
+    assert open_alarms(bagged)["site-finding"].params["finding"] == "swelling"
+
+
+def test_events_are_stored_whole(bagged: Any) -> None:
+    start(bagged)
+    with bagged.store.reading() as connection:
+        row = connection.execute(select(schema.events)).one()
+    assert msgspec.json.decode(row.body, type=InfusionStarted).infusion_id == "I-s1"
+    assert isinstance(bagged.task_of("O-B1"), Task)

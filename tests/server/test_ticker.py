@@ -1,0 +1,131 @@
+"""What happens because time passes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from clinical.bedside_check.model import Action
+from clinical.exchange import AlarmAcknowledged
+from clinical.records import Alarm, AlarmPriority, Encounter, Task, TaskStatus
+from server.alarms import service as alarms
+from server.his.port import DischargePatient
+from server.infusions.flow import FlowWatch
+from server.storage import schema
+from server.sync.events import apply
+from server.ticker import Ticker, tidy
+
+
+@pytest.fixture
+def ticker(ward: Any) -> Ticker:
+    return Ticker(ward.store, ward.site, FlowWatch(ward.site.policy), (), timedelta(hours=1))
+
+
+@pytest.mark.requirement("R-SRV-05")
+@pytest.mark.hazard("H-SRV-04")
+def test_a_task_falls_due_is_overdue_and_missed_which_alarms(ward: Any, ticker: Ticker) -> None:
+    ward.admit("1001", "01")
+    ward.order("1001", "M1", frequency="q8h", start=ward.clock())
+    task = min(ward.store.picture.all(Task), key=lambda one: one.planned_at)
+    seen = []
+    for at in (task.earliest - timedelta(minutes=2), task.planned_at, task.latest + timedelta(minutes=2)):
+        ward.clock.now = at
+        ward.store.write(ticker.step)
+        seen.append(ward.store.picture.get(Task, task.id).status)
+    assert seen == [TaskStatus.PENDING, TaskStatus.DUE, TaskStatus.OVERDUE]
+    ward.clock.now = task.planned_at + timedelta(hours=8)
+    ward.store.write(ticker.step)
+    assert ward.store.picture.get(Task, task.id).status is TaskStatus.MISSED
+    assert [alarm.condition for alarm in ward.store.picture.all(Alarm)] == ["dose-missed"]
+
+
+def test_the_plan_goes_on_as_the_days_do(ward: Any, ticker: Ticker) -> None:
+    ward.admit("1001", "01")
+    ward.order("1001", "M1", frequency="q8h")
+    for _ in range(3):
+        ward.clock.move(hours=12)
+        ward.store.write(ticker.step)
+    newest = max(task.planned_at for task in ward.store.picture.all(Task))
+    assert newest > ward.clock() + timedelta(hours=12)
+
+
+def ring(ward: Any, **said: Any) -> Alarm:
+    seen = alarms.Condition(
+        condition="no-flow",
+        priority=AlarmPriority.HIGH,
+        kind="physiological",
+        at=ward.clock(),
+        encounter_id="E-V1001",
+        device_id="d",
+        **said,
+    )
+    return ward.store.write(lambda unit: alarms.begin(unit, seen))
+
+
+@pytest.mark.requirement("R-SRV-10")
+@pytest.mark.hazard("H-SRV-06")
+def test_an_alarm_nobody_answers_is_escalated_once_per_step(ward: Any, ticker: Ticker) -> None:
+    ward.admit("1001", "01")
+    ring(ward)
+    for _ in range(130):
+        ward.clock.move(seconds=1)
+        ward.store.write(ticker.step)
+    alarm = next(ward.store.picture.all(Alarm))
+    assert alarm.params["escalated"] == "next-nurse,charge-nurse,doctor"
+    with ward.store.reading() as connection:
+        table = schema.audit
+        lines = connection.scalar(select(func.count()).where(table.c.action == "alarm-escalate"))
+    assert lines == 3
+
+
+def test_an_acknowledged_alarm_is_silent_visible_and_speaks_again_when_nothing_happens(
+    ward: Any, ticker: Ticker
+) -> None:
+    ward.admit("1001", "01")
+    alarm = ring(ward)
+    event = AlarmAcknowledged(
+        id="k1", at=ward.clock(), sent=ward.clock(), operator="N20713", handheld="pda-1", alarm_id=alarm.id
+    )
+    assert ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), event)).status == "accepted"
+    assert ward.store.picture.get(Alarm, alarm.id).signal == "acknowledged"
+    ward.clock.move(seconds=121)
+    ward.store.write(ticker.step)
+    assert ward.store.picture.get(Alarm, alarm.id).signal == "on"
+    lost = AlarmAcknowledged(
+        id="k2", at=ward.clock(), sent=ward.clock(), operator="N20713", handheld="pda-1", alarm_id="none"
+    )
+    assert ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), lost)).code == "unknown-alarm"
+
+
+def test_a_gap_that_stays_open_alarms_and_ends_when_it_is_closed(ward: Any) -> None:
+    open_gaps = {("bed-01", "o1")}
+    ticker = Ticker(
+        ward.store,
+        ward.site,
+        FlowWatch(ward.site.policy),
+        (),
+        timedelta(hours=1),
+        lambda: frozenset(open_gaps),
+    )
+    ward.store.write(ticker.step)
+    assert [(one.condition, one.present) for one in ward.store.picture.all(Alarm)] == [("data-gap", True)]
+    open_gaps.clear()
+    ward.store.write(ticker.step)
+    assert [one.present for one in ward.store.picture.all(Alarm)] == [False]
+
+
+def test_what_is_long_over_leaves_the_picture_but_not_the_store(ward: Any) -> None:
+    ward.admit("1001", "01")
+    task = ward.task_of(ward.order_bag("1001", "B1"))
+    event = ward.started("s1", task, ward.request("r1", Action.START))
+    ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), event))
+    ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=ward.clock()))
+    ward.clock.move(hours=60)
+    ward.store.write(lambda unit: tidy(unit, timedelta(hours=1)))
+    assert list(ward.store.picture.all(Encounter)) == []
+    with ward.store.reading() as connection:
+        kept = connection.scalar(select(func.count()).where(schema.facts.c.kind == "administrations"))
+    assert kept == 1
