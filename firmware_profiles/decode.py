@@ -1,0 +1,96 @@
+"""Bytes to values: the one interpreter of every profile.
+
+A frame is either accepted or rejected with a short reason; noise never raises. A number the device could
+not measure stays in the result with no value and a validity that says why: the decoder never invents and
+never hides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from clinical.records import Validity
+from firmware_profiles.framing import RejectError
+from firmware_profiles.plan import Profile, StreamPlan
+from firmware_profiles.reading import NO_CONTEXT, Context, environments, holds
+from firmware_profiles.values import DecodedValue, read_values
+
+__all__ = ["Context", "Decoded", "DecodedValue", "decode"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """What one frame said. ``values`` are those of the newest record when it holds several."""
+
+    accepted: bool
+    reject: str = ""
+    values: Mapping[str, DecodedValue] = field(default_factory=dict)
+    records: tuple[Mapping[str, DecodedValue], ...] = ()
+    sequence: int | None = None  # the device's own record number
+    device_time: datetime | None = None  # as the device shows it: no zone, offset already added
+    demo: bool = False  # the device itself says that this is a demonstration
+
+
+def decode(profile: Profile, stream_id: str, frame: bytes | str, context: Context = NO_CONTEXT) -> Decoded:
+    """Decode one whole frame (or one line without its end) of a stream.
+
+    Args:
+        profile: The device model.
+        stream_id: One of its streams.
+        frame: Bytes as notified, advertised or framed; text for a line stream.
+        context: Address and key, for encrypted adverts.
+
+    Raises:
+        NotFoundError: The profile has no such stream. Bad bytes never raise.
+    """
+    plan = profile.plan(stream_id)
+    try:
+        envs = list(environments(plan, frame, context))
+        records = [read_values(plan, env) for env in envs]
+    except RejectError as reject:
+        return Decoded(accepted=False, reject=reject.reason)
+    newest, env = records[-1], envs[-1]
+    return Decoded(
+        accepted=True,
+        values=newest,
+        records=tuple(records),
+        sequence=_sequence(plan, newest),
+        device_time=_device_time(plan, newest),
+        demo=any(rule.rule.demo and holds(rule.tests, env) for rule in plan.quality),
+    )
+
+
+def _by_role(plan: StreamPlan, values: Mapping[str, DecodedValue], role: str) -> DecodedValue | None:
+    return next(
+        (
+            values[value.rule.name]
+            for value in plan.values
+            if value.rule.role == role and value.rule.name in values
+        ),
+        None,
+    )
+
+
+def _sequence(plan: StreamPlan, values: Mapping[str, DecodedValue]) -> int | None:
+    found = _by_role(plan, values, "sequence")
+    return found.value if found is not None and isinstance(found.value, int) else None
+
+
+def _device_time(plan: StreamPlan, values: Mapping[str, DecodedValue]) -> datetime | None:
+    """The device's own time of the sample, or nothing when it is unknown or not to be trusted."""
+    found = _by_role(plan, values, "device_time")
+    if found is None or found.validity is not Validity.VALID or not isinstance(found.value, str):
+        return None
+    try:
+        base = datetime.fromisoformat(found.value)
+    except ValueError:  # year, month or day 0: not known to the device
+        return None
+    offset = _by_role(plan, values, "time_offset_min")
+    minutes = int(offset.value) if offset is not None and isinstance(offset.value, int | Decimal) else 0
+    try:
+        return base + timedelta(minutes=minutes)
+    except OverflowError:
+        return None

@@ -1,0 +1,123 @@
+"""Which profile speaks for an advert, a connected device or a serial adapter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from clinical.errors import ConflictError
+from firmware_profiles.framing import masked
+from firmware_profiles.plan import Profile, full_uuid
+from firmware_profiles.schema import MatchRule
+
+COMPARISONS = {
+    ">=": lambda left, right: left >= right,
+    "<=": lambda left, right: left <= right,
+    "==": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    ">": lambda left, right: left > right,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advertisement:
+    """What is known of a device before or after connecting. UUIDs may be 16-bit or full."""
+
+    name: str = ""
+    service_uuids: tuple[str, ...] = ()
+    service_data: Mapping[str, bytes] = field(default_factory=dict)
+    manufacturer_data: Mapping[int, bytes] = field(default_factory=dict)
+    model: str = ""  # Device Information, once connected
+    firmware: str = ""
+    usb_vid_pid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """One profile that fits, and how strongly it claims the device."""
+
+    profile: Profile
+    priority: int
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def _firmware_fits(rule: str, firmware: str) -> bool:
+    """Whether every comparison of a rule such as ``>=1.2,<2`` holds; an unknown version fits none."""
+    if not rule:
+        return True
+    found = _numbers(firmware)
+    if not found:
+        return False
+    for part in rule.split(","):
+        operator = next(word for word in COMPARISONS if part.startswith(word))
+        if not COMPARISONS[operator](found, _numbers(part)):
+            return False
+    return True
+
+
+def _data(rule: MatchRule, seen: Advertisement) -> bytes | None:
+    """The advert's data that the rule speaks of; ``None`` when a named source is absent."""
+    if rule.service_data_uuid is not None:
+        wanted = full_uuid(rule.service_data_uuid)
+        return next((data for uuid, data in seen.service_data.items() if full_uuid(uuid) == wanted), None)
+    if rule.manufacturer_id is not None:
+        return seen.manufacturer_data.get(rule.manufacturer_id)
+    return b""
+
+
+def _data_fits(rule: MatchRule, seen: Advertisement) -> bool:
+    data = _data(rule, seen)
+    if data is None:
+        return False
+    prefix = bytes.fromhex(rule.data_prefix)
+    mask = bytes.fromhex(rule.data_mask) or b"\xff" * len(prefix)
+    if len(data) < len(prefix) or not masked(
+        data, mask, bytes(a & b for a, b in zip(prefix, mask, strict=True))
+    ):
+        return False
+    return rule.data_length is None or len(data) == rule.data_length
+
+
+def _service_fits(rule: MatchRule, seen: Advertisement) -> bool:
+    if rule.service_uuid is None:
+        return True
+    return full_uuid(rule.service_uuid) in {full_uuid(uuid) for uuid in seen.service_uuids}
+
+
+def fits(rule: MatchRule, seen: Advertisement) -> bool:
+    """Whether every key of a rule holds."""
+    return (
+        _service_fits(rule, seen)
+        and _data_fits(rule, seen)
+        and (not rule.name_regex or re.search(rule.name_regex, seen.name) is not None)
+        and (not rule.model_regex or re.search(rule.model_regex, seen.model) is not None)
+        and (not rule.usb_vid_pid or rule.usb_vid_pid == seen.usb_vid_pid.lower())
+        and _firmware_fits(rule.firmware, seen.firmware)
+    )
+
+
+def candidates(profiles: Iterable[Profile], seen: Advertisement) -> list[Match]:
+    """Return every enabled profile that fits, strongest first."""
+    found = []
+    for profile in profiles:
+        priorities = [rule.priority for rule in profile.file.match if fits(rule, seen)]
+        if priorities and profile.file.profile.enabled:
+            found.append(Match(profile=profile, priority=max(priorities)))
+    return sorted(found, key=lambda match: (-match.priority, match.profile.id))
+
+
+def match(profiles: Iterable[Profile], seen: Advertisement) -> Profile | None:
+    """Return the one profile that speaks for this device, or nothing.
+
+    Raises:
+        ConflictError: Two profiles claim it equally; a wrong decoder is worse than none.
+    """
+    found = candidates(profiles, seen)
+    if len(found) > 1 and found[0].priority == found[1].priority:
+        names = ", ".join(one.profile.id for one in found if one.priority == found[0].priority)
+        raise ConflictError("profile-ambiguous", f"these profiles claim one device equally: {names}")
+    return found[0].profile if found else None

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from clinical.errors import ConflictError
+from firmware_profiles import registry
+from firmware_profiles.match import Advertisement, candidates, fits, match
+from firmware_profiles.plan import Profile
+from firmware_profiles.schema import MatchRule
+
+Make = Callable[..., Profile]
+BASE = "-0000-1000-8000-00805f9b34fb"
+
+
+def found(**seen: Any) -> str | None:
+    profile = match(registry.load(), Advertisement(**seen))
+    return profile.id if profile is not None else None
+
+
+@pytest.mark.requirement("R-DEV-13")
+@pytest.mark.parametrize(
+    ("seen", "profile"),
+    [
+        ({"service_uuids": ("1822",)}, "sig_plx"),
+        ({"service_uuids": (f"00001822{BASE}",)}, "sig_plx"),
+        ({"service_uuids": ("1822", "180F", "180A")}, "sig_plx"),
+        ({"service_uuids": ("180F", "1809")}, "sig_thermometer"),
+        ({"service_uuids": ("1810",), "name": "BM85 0123"}, "beurer_bm85"),
+        ({"service_uuids": ("1810",)}, "sig_blood_pressure"),
+        ({"service_uuids": ("a5d10001-7d1c-4f0e-9d5e-6b1f2c3d4e5f",)}, "wardlink_drip"),
+        ({"service_data": {"fcd2": b"\x41"}, "name": "WL-SCALE 7"}, "wardlink_bag_scale"),
+        ({"service_data": {f"0000fcd2{BASE}": b"\x40"}}, "bthome_v2"),
+        ({"service_data": {"181D": bytes(10)}}, "xiaomi_mi_scale_1"),
+        ({"service_data": {"181D": bytes(9)}}, None),
+        ({"service_data": {"FE95": bytes.fromhex("70229103")}}, "xiaomi_mmc_w505"),
+        ({"service_data": {"FE95": bytes.fromhex("4859d53b")}}, "xiaomi_s400"),
+        ({"service_data": {"FE95": bytes.fromhex("4859")}}, None),
+        ({"manufacturer_data": {0x81EF: b""}}, "atomax_skale"),
+        ({"name": "Somebody's phone"}, None),
+        ({}, None),
+    ],
+)
+def test_each_device_finds_its_own_profile(seen: dict[str, Any], profile: str | None) -> None:
+    assert found(**seen) == profile
+
+
+@pytest.mark.hazard("H-DEV-05")
+def test_two_equal_claims_are_an_error_not_a_guess(make: Make) -> None:
+    with pytest.raises(ConflictError, match="xiaomi_mi_scale_1, xiaomi_mi_scale_2"):
+        match(registry.load(), Advertisement(service_data={"181D": bytes(10), "181B": bytes(13)}))
+
+
+def test_candidates_come_strongest_first() -> None:
+    seen = Advertisement(service_uuids=("1822", "180F"))
+    assert [(one.profile.id, one.priority) for one in candidates(registry.load(), seen)] == [
+        ("sig_plx", 10), ("sig_battery", 1),
+    ]  # fmt: skip
+
+
+def test_a_disabled_profile_claims_nothing(make: Make) -> None:
+    body = 'field=[{name="a", type="u8"}]\nvalue=[{name="v", source="a"}]\n[[match]]\nname_regex="x"'
+    assert candidates([make(body)], Advertisement(name="x"))
+    assert not candidates([make(body, enabled=False)], Advertisement(name="x"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "firmware", "holds"),
+    [
+        (">=1.2,<2", "1.2", True), (">=1.2,<2", "1.10.3", True), (">=1.2,<2", "2.0", False),
+        ("<=3", "v3", True),
+        ("==4.6", "4.6", True), (">4", "4", False), (">=1", "", False), ("", "", True),
+    ],
+)  # fmt: skip
+def test_a_rule_may_ask_for_a_firmware(rule: str, firmware: str, holds: bool) -> None:
+    assert fits(MatchRule(firmware=rule), Advertisement(firmware=firmware)) is holds
+
+
+def test_a_rule_may_ask_for_a_model_or_a_usb_adapter() -> None:
+    assert fits(MatchRule(model_regex="^UA-6"), Advertisement(model="UA-651"))
+    assert not fits(MatchRule(model_regex="^UA-6"), Advertisement(model="X"))
+    assert fits(MatchRule(usb_vid_pid="10c4:ea60"), Advertisement(usb_vid_pid="10C4:EA60"))
+    assert not fits(MatchRule(usb_vid_pid="10c4:ea60"), Advertisement())
