@@ -1,1 +1,1 @@
-"""The bedside Raspberry Pi: devices in, typed readings out, nothing lost between."""
+"""The bedside node: devices in, judged and kept readings out, alarms of its own when the network is gone."""

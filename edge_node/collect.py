@@ -1,0 +1,318 @@
+"""From bytes to messages: decode through the profile, thin to one reading a second, chunk the waves.
+
+Decoding never raises for what a radio or a cable does to bytes: a rejected frame is counted and gives no
+value. Continuous readings are thinned by taking the newest; what stands for itself (a record with the
+device's own number or time) always passes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import structlog
+
+from broker.messages import Readings, Value, Wave
+from broker.topics import Up
+from clinical.records import Generation, Validity
+from edge_node.clock import Stamp
+from edge_node.estimate import DropReport
+from edge_node.outbox import Draft
+from edge_node.ports import Frame, RowClass
+from firmware_profiles.decode import Decoded, DecodedValue, decode
+from firmware_profiles.plan import Profile
+
+SLOT_S = 1.0
+"""Mean time between two readings of one device."""
+EARLY_S = 0.25
+"""A reading may come this much before its second, so that jitter does not skip one."""
+WAVE_S = 1.0
+WAVE_JUMP_S = 0.3
+"""Samples that arrive this far from where the last ones ended begin a new chunk in time."""
+INT16_MIDDLE = 32768
+DROPS_CODE = "MDCX_DROP_COUNT"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One accepted frame of a device, in the product's words."""
+
+    device: str
+    profile: str
+    stream: str
+    values: tuple[Value, ...]
+    stamp: Stamp
+    generation: Generation
+    device_time: datetime | None
+    sequence: int | None
+    raw: bytes
+    before: int = 0  # how many records of the same frame are newer
+    drops: DropReport | None = None
+    facts: Mapping[str, DecodedValue] = field(
+        default_factory=dict
+    )  # everything decoded, by the profile's names
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether this is a record of its own, which must never be thinned away."""
+        return self.sequence is not None or self.device_time is not None
+
+    @property
+    def id(self) -> str:
+        """Name of the sample: the same on every node that heard it.
+
+        The device's own record number if it has one, else a hash over its time (or, without a clock of
+        its own, the host's) and the raw bytes.
+        """
+        if self.sequence is not None and not self.before:
+            return f"{self.device}/{self.stream}/{self.sequence}"
+        when = self.device_time.isoformat() if self.device_time else ""
+        if not when and self.drops is None:  # the drop sensor's bytes hold its own milliseconds
+            when = self.stamp.utc.isoformat()
+        mark = hashlib.sha256(f"{self.device}|{self.stream}|{when}|".encode() + self.raw).hexdigest()[:32]
+        return f"{self.device}/{mark}-{self.before}" if self.before else f"{self.device}/{mark}"
+
+
+class WaveAssembler:
+    """Joins the samples of one waveform into chunks of about a second.
+
+    The time of a chunk follows from counting samples, so that it does not shake with the line; it is set
+    anew when the line paused.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self.rate_hz = rate_hz
+        self._samples: list[float] = []
+        self._next: datetime | None = None
+        self._begin: datetime | None = None
+
+    def add(self, samples: tuple[float, ...], arrived: datetime) -> list[tuple[datetime, list[float]]]:
+        """Take samples, the last of which was measured at ``arrived``; return the whole chunks."""
+        began = arrived - timedelta(seconds=len(samples) / self.rate_hz)
+        done = []
+        if self._next is None or abs((began - self._next).total_seconds()) > WAVE_JUMP_S:
+            if self._samples and self._begin is not None:
+                done.append((self._begin, self._samples))
+            self._samples, self._begin, self._next = [], began, began
+        self._samples.extend(samples)
+        self._next = (self._next or began) + timedelta(seconds=len(samples) / self.rate_hz)
+        if len(self._samples) >= self.rate_hz * WAVE_S and self._begin is not None:
+            done.append((self._begin, self._samples))
+            self._samples, self._begin = [], self._next
+        return done
+
+    def forget(self) -> None:
+        """The device went: what was begun is not a whole chunk of now."""
+        self._samples, self._begin, self._next = [], None, None
+
+
+class Collector:
+    """Turns frames into samples and messages.
+
+    Args:
+        envelope: Fields of a message's envelope.
+        generation: What the node was told it is; a device that says Demo itself is Demo anyway.
+    """
+
+    def __init__(self, envelope: Callable[[], dict[str, Any]], generation: Generation) -> None:
+        self.accepted = 0
+        self.rejected: Counter[tuple[str, str]] = Counter()
+        self._envelope = envelope
+        self._generation = generation
+        self._due: dict[str, float] = {}
+        self._waves: dict[tuple[str, str], WaveAssembler] = {}
+
+    def decode(self, device: str, profile: Profile, frame: Frame) -> tuple[list[Sample], list[Draft]]:
+        """Decode one frame.
+
+        Returns:
+            The samples it held, oldest first (none when it was rejected), and whole waveform chunks.
+        """
+        decoded = decode(profile, frame.stream, frame.data)
+        if not decoded.accepted:
+            self.rejected[device, decoded.reject] += 1
+            log.debug("frame-rejected", device=device, reason=decoded.reject)
+            return [], []
+        self.accepted += 1
+        generation = Generation.DEMO if decoded.demo else self._generation
+        samples = [
+            self._sample(device, profile, frame, decoded, index, generation)
+            for index in range(len(decoded.records))
+        ]
+        waves = [
+            draft
+            for record in decoded.records
+            for value in record.values()
+            for draft in self._chunks(device, value, frame.stamp, generation)
+        ]
+        return samples, waves
+
+    def _sample(
+        self,
+        device: str,
+        profile: Profile,
+        frame: Frame,
+        decoded: Decoded,
+        index: int,
+        generation: Generation,
+    ) -> Sample:
+        record = decoded.records[index]
+        return Sample(
+            device=device,
+            profile=profile.id,
+            stream=frame.stream,
+            values=tuple(_value(item) for item in record.values() if _is_reading(item)),
+            stamp=frame.stamp,
+            generation=generation,
+            device_time=decoded.device_time,
+            sequence=decoded.sequence,
+            raw=frame.data,
+            before=len(decoded.records) - 1 - index,
+            drops=_drops(record),
+            facts=record,
+        )
+
+    def due(self, sample: Sample) -> bool:
+        """Whether this sample is to be published, or thinned away because a newer one comes."""
+        if sample.stands_alone:
+            return True
+        now = sample.stamp.mono_s
+        due = self._due.get(sample.device, now)
+        if now < due - EARLY_S:
+            return False
+        self._due[sample.device] = (due if now - due < SLOT_S else now) + SLOT_S
+        return True
+
+    def reading(
+        self, sample: Sample, extra: tuple[Value, ...], infusion: str | None, state: dict[str, bytes]
+    ) -> Draft | None:
+        """Make the message of one sample; None when it holds no value with a code."""
+        values = [*sample.values, *extra]
+        if not values:
+            return None
+        stamp = sample.stamp
+        message = Readings(
+            **self._envelope(),
+            id=sample.id,
+            device=sample.device,
+            profile=sample.profile,
+            effective=stamp.utc,
+            mono_ns=stamp.mono_ns,
+            clock=stamp.clock,
+            generation=sample.generation,
+            values=values,
+            device_time=sample.device_time.isoformat() if sample.device_time else None,
+            infusion=infusion,
+        )
+        return Draft(
+            message=message,
+            kind=Up.READINGS,
+            row_class=RowClass.ALARM if sample.stands_alone else RowClass.NUMERIC,
+            id=sample.id,
+            effective=stamp.utc,
+            mono_ns=stamp.mono_ns,
+            device=sample.device,
+            state=state,
+        )
+
+    def forget(self, device: str) -> None:
+        """The device is lost: half a waveform chunk and the slot of its last reading mean nothing now."""
+        self._due.pop(device, None)
+        for (known, _), assembler in self._waves.items():
+            if known == device:
+                assembler.forget()
+
+    def _chunks(self, device: str, value: DecodedValue, stamp: Stamp, generation: Generation) -> list[Draft]:
+        if value.rate_hz is None or not isinstance(value.value, tuple) or not value.code:
+            return []
+        key = (device, value.code)
+        assembler = self._waves.setdefault(key, WaveAssembler(value.rate_hz))
+        samples = tuple(float(item) for item in value.value if isinstance(item, int | Decimal))
+        return [
+            self._wave(device, value, begin, chunk, stamp, generation)
+            for begin, chunk in assembler.add(samples, stamp.utc)
+        ]
+
+    def _wave(
+        self,
+        device: str,
+        value: DecodedValue,
+        begin: datetime,
+        chunk: list[float],
+        stamp: Stamp,
+        generation: Generation,
+    ) -> Draft:
+        data, gain, offset = pack(chunk)
+        name = f"{device}/{value.code}/{begin.isoformat()}"
+        message = Wave(
+            **self._envelope(),
+            id=name,
+            device=device,
+            effective=begin,
+            code=value.code,
+            unit=value.unit or "1",
+            rate_hz=float(value.rate_hz or 1),
+            gain=gain,
+            offset=offset,
+            generation=generation,
+            samples=data,
+        )
+        return Draft(
+            message=message,
+            kind=Up.WAVES,
+            row_class=RowClass.WAVE,
+            id=name,
+            effective=begin,
+            mono_ns=stamp.mono_ns,
+            device=device,
+        )
+
+
+def pack(samples: list[float]) -> tuple[bytes, float, float]:
+    """Pack samples as int16 little-endian; returns bytes, gain and offset (value = raw * gain + offset).
+
+    Whole numbers that fit are packed exactly; unsigned 16-bit ones by shifting the middle.
+    """
+    values = np.asarray(samples, dtype=np.float64)
+    low, high = float(values.min()), float(values.max())
+    whole = bool(np.all(values == np.rint(values)))
+    if whole and low >= -INT16_MIDDLE and high < INT16_MIDDLE:
+        return values.astype("<i2").tobytes(), 1.0, 0.0
+    if whole and low >= 0 and high < 2 * INT16_MIDDLE:
+        return (values - INT16_MIDDLE).astype("<i2").tobytes(), 1.0, float(INT16_MIDDLE)
+    gain = (high - low) / 65_000 or 1.0
+    offset = (high + low) / 2
+    return np.rint((values - offset) / gain).astype("<i2").tobytes(), gain, offset
+
+
+def _is_reading(value: DecodedValue) -> bool:
+    return bool(value.code) and value.rate_hz is None and not isinstance(value.value, str | tuple)
+
+
+def _value(value: DecodedValue) -> Value:
+    number = None if value.value is None else Decimal(str(value.value))
+    return Value(code=value.code, n=number, unit=value.unit, validity=value.validity)
+
+
+def _drops(record: Mapping[str, DecodedValue]) -> DropReport | None:
+    """The counter of a drop sensor, if this record is one and its sensor is sound."""
+    total = _whole(next((value for value in record.values() if value.code == DROPS_CODE), None))
+    now = _whole(record.get("now"))
+    if total is None or now is None:
+        return None
+    last = _whole(record.get("last_drop")) if total else None
+    return DropReport(total=total, last_drop_ms=last, now_ms=now)
+
+
+def _whole(value: DecodedValue | None) -> int | None:
+    if value is None or value.value is None or value.validity is Validity.INVALID:
+        return None
+    return int(value.value) if isinstance(value.value, int | Decimal) else None

@@ -1,0 +1,142 @@
+"""Is this node well: one document for the loopback port, for ``health`` commands and for people."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_node.clock import NodeClock
+from edge_node.i18n import reason
+from edge_node.local_alarms import LocalAlarms
+from edge_node.outbox import Outbox
+from edge_node.sessions import Session
+from edge_node.uplink import Uplink
+
+HTTP_TIMEOUT_S = 5.0
+MAX_REQUEST = 8192
+
+
+@dataclass(slots=True)
+class RadioHealth:
+    """Whether the radio listens."""
+
+    enabled: bool = False
+    listening: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSources:
+    """Where the document comes from."""
+
+    node: str
+    version: str
+    clock: NodeClock
+    outbox: Outbox
+    uplink: Uplink
+    alarms: LocalAlarms
+    sessions: Callable[[], list[Session]]
+    rejected: Callable[[], int]
+    process: Callable[[], dict[str, int]]
+    radio: RadioHealth = field(default_factory=RadioHealth)
+
+
+def problems(sources: HealthSources) -> list[str]:
+    """Codes of everything that is wrong now; empty means well."""
+    found = []
+    if not sources.uplink.state.connected:
+        found.append(sources.uplink.state.reason or "connection-lost")
+    if sources.outbox.full:
+        found.append("outbox-full")
+    if sources.radio.enabled and not sources.radio.listening:
+        found.append(sources.radio.reason or "radio-unavailable")
+    if sources.clock.now().clock.state == "unset":
+        found.append("clock-unset")
+    return found
+
+
+def document(sources: HealthSources) -> dict[str, Any]:
+    """The whole document; no patient data, no payloads."""
+    clock, outbox, uplink = sources.clock.now(), sources.outbox, sources.uplink
+    ails = problems(sources)
+    since_ack = None if uplink.last_ack_at is None else round(clock.mono_s - uplink.last_ack_at, 1)
+    return {
+        "ok": not ails,
+        "problems": [{"code": code, **reason(code)} for code in ails],
+        "node": sources.node,
+        "version": sources.version,
+        "boot": sources.clock.boot_id,
+        "now": clock.utc.isoformat(),
+        "clock": {"state": clock.clock.state, "uncertainty_ms": clock.clock.uncertainty_ms},
+        "broker": {
+            "connected": uplink.state.connected,
+            "reason": uplink.state.reason,
+            "detail": uplink.state.detail,
+            "since_ack_s": since_ack,
+            "uncommitted": uplink.waiting_for_commit,
+            "resent": uplink.resent,
+        },
+        "outbox": {
+            "id": outbox.store.outbox_id,
+            "depth": outbox.depth,
+            "bytes": outbox.used_bytes,
+            "last_seq": outbox.store.last_seq,
+            "full": outbox.full,
+            "produced": outbox.produced,
+            "readings": outbox.readings,
+            "evicted": outbox.evicted,
+            "refused": outbox.refused,
+            "repeats": outbox.repeats,
+        },
+        "devices": [
+            {
+                "uid": session.device,
+                "profile": session.profile,
+                "state": session.state.value,
+                "reason": session.reason,
+                "frames": session.frames,
+                "attempts": session.attempts,
+            }
+            for session in sources.sessions()
+        ],
+        "frames_rejected": sources.rejected(),
+        "radio": {"enabled": sources.radio.enabled, "listening": sources.radio.listening},
+        "alarms": len(sources.alarms.standing),
+        "process": sources.process(),
+    }
+
+
+async def serve(port: int, make: Callable[[], dict[str, Any]]) -> None:
+    """Answer ``GET /health`` on loopback for ever: 200 when well, 503 when not, the document either way."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(HTTP_TIMEOUT_S):
+                request = await reader.readuntil(b"\r\n\r\n")
+                writer.write(_response(request, make))
+                await writer.drain()
+        except (TimeoutError, ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # a client that does not finish its request gets no answer
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", port, limit=MAX_REQUEST)
+    async with server:
+        await server.serve_forever()
+
+
+def _response(request: bytes, make: Callable[[], dict[str, Any]]) -> bytes:
+    line = request.split(b"\r\n", 1)[0].split(b" ")
+    if len(line) != 3 or line[0] != b"GET" or line[1] not in {b"/", b"/health"}:
+        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    body = make()
+    content = json.dumps(body, ensure_ascii=False).encode()
+    status = b"200 OK" if body["ok"] else b"503 Service Unavailable"
+    head = (
+        b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json; charset=utf-8\r\n"
+        b"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: " + str(len(content)).encode()
+    )
+    return head + b"\r\n\r\n" + content

@@ -1,0 +1,61 @@
+"""What a person reads about a node, in both languages: why it is not connected, what ails it."""
+
+from __future__ import annotations
+
+from clinical.records import Label
+
+REASONS: dict[str, Label] = {
+    "starting": Label(zh="正在启动", en="starting"),
+    "connection-lost": Label(
+        zh="与消息服务器的连接中断，正在重连", en="the connection to the broker was lost; trying again"
+    ),
+    "broker-unreachable": Label(
+        zh="连接不到消息服务器，请检查网络和地址", en="the broker does not answer; check network and address"
+    ),
+    "broker-silent": Label(zh="消息服务器没有应答", en="the broker accepted the line but did not answer"),
+    "broker-certificate": Label(
+        zh="消息服务器的证书不可信，请检查根证书文件和主机名",
+        en="the broker's certificate is not trusted; check the authority file and the host name",
+    ),
+    "tls-handshake": Label(zh="无法建立加密连接", en="no encrypted connection could be made"),
+    "certificate-refused": Label(
+        zh="消息服务器拒绝了本节点的证书，请确认证书由本院签发且未吊销",
+        en="the broker refused this node's certificate; is it the hospital's, and not revoked?",
+    ),
+    "certificate-name": Label(
+        zh="证书上的名称不是本节点的编号", en="the certificate does not carry this node's id"
+    ),
+    "certificate-expired": Label(
+        zh="本节点的证书已过期，请续签", en="this node's certificate has expired; renew it"
+    ),
+    "certificate-not-yet-valid": Label(
+        zh="本节点的证书尚未生效，请检查时钟", en="this node's certificate is not valid yet; check the clock"
+    ),
+    "certificate-foreign": Label(
+        zh="本节点的证书不是由所配置的机构签发",
+        en="this node's certificate is not from the authority that is set",
+    ),
+    "tls-file-missing": Label(zh="证书或密钥文件缺失", en="a certificate or key file is missing"),
+    "tls-key-pair": Label(zh="证书与私钥不匹配", en="certificate and private key do not belong together"),
+    "tls-ca": Label(zh="根证书文件无效", en="the authority file holds no certificate"),
+    "tls-certificate": Label(zh="证书文件无法读取", en="the certificate file cannot be read"),
+    "not-authorised": Label(zh="消息服务器不允许本节点接入", en="the broker does not allow this node"),
+    "connection-refused": Label(zh="消息服务器拒绝连接", en="the broker refused the connection"),
+    "radio-unavailable": Label(zh="蓝牙不可用，请检查适配器", en="no Bluetooth; check the adapter"),
+    "radio-restarted": Label(zh="蓝牙已重新启动", en="Bluetooth was restarted"),
+    "scanner-silent": Label(
+        zh="蓝牙长时间没有收到信号，已重启扫描", en="nothing heard for a while; scanning anew"
+    ),
+    "outbox-full": Label(
+        zh="存储已满：新的测量值无法保存，报警仍会保存",
+        en="storage is full: new readings cannot be kept, alarms still are",
+    ),
+    "publish-refused": Label(zh="消息服务器拒收消息", en="the broker refuses messages of this node"),
+    "clock-unset": Label(zh="时钟未设置", en="the clock is not set"),
+}
+
+
+def reason(code: str) -> dict[str, str]:
+    """A reason code in both languages; an unknown code stands for itself."""
+    label = REASONS.get(code)
+    return {"zh": label.zh, "en": label.en} if label else {"zh": code, "en": code}
