@@ -111,6 +111,14 @@ class DropEstimator:
             return 0
         return self._count(new, at_s) if moved else self._late(new)
 
+    def correct(self, drops: int) -> None:
+        """Take the word of a counter that has followed this bag without a gap; the rate is not touched.
+
+        Args:
+            drops: Drops of this bag so far, 0 or more.
+        """
+        self._drops = max(drops, 0)
+
     def _new_drops(self, total: int, old: int, span_s: float) -> int:
         possible = int(span_s * MAX_DROPS_PER_S) + 1
         new = (total - old) % _WRAP

@@ -44,7 +44,7 @@ def _steps(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
         ("format", [str(tools / "ruff"), "format", "--check", "--quiet", "."]),
         ("lint", [str(tools / "ruff"), "check", "--quiet", "."]),
         ("types", [str(tools / "mypy"), "--no-error-summary"]),
-        ("imports", [str(tools / "lint-imports"), "--no-logo", "--no-timings"]),
+        ("imports", [str(tools / "lint-imports")]),
         ("tests", pytest),
     ]
     if whole:

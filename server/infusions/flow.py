@@ -68,6 +68,9 @@ class FlowWatch:
         watch.last = reading
         if reading.drops is not None:
             watch.estimator.observe(reading.drops, reading.effective.timestamp())
+        if reading.infused_ml is not None:
+            # The node has counted this bag from its start; this server may have been away for a part of it.
+            watch.estimator.correct(round(reading.infused_ml * infusion.drops_per_ml))
         self._judge(unit, infusion, watch, reading.effective)
 
     def tick(self, unit: UnitOfWork) -> None:

@@ -190,6 +190,20 @@ def test_a_drip_twice_as_fast_as_ordered_raises_one_alarm_and_slowing_down_ends_
     assert (flow.state, flow.gtt_min) == ("fast", 34.0)
 
 
+def test_a_server_that_was_away_goes_on_from_the_nodes_count_and_sees_the_bag_run_empty(bagged: Any) -> None:
+    start(bagged, volume_ml=Decimal("2.0"))
+    drip(bagged, FlowWatch(bagged.site.policy), drops=3, gtt_min=20.0)
+    restarted = FlowWatch(bagged.site.policy)
+    bagged.store.write(restarted.tick)
+    for second in range(100):  # 20 gtt/min as ordered; 17 drops fell while the server was away
+        bagged.clock.move(seconds=1)
+        drops = min(20 + second // 3, 40)
+        reading = Measured(effective=bagged.clock(), drops=drops, gtt_min=20.0, infused_ml=drops / 20)
+        bagged.store.write(lambda unit, said=reading: restarted.measured(unit, "I-s1", said))
+    assert bagged.store.picture.get(Flow, "I-s1").state == "empty"
+    assert "no-flow" not in open_alarms(bagged)
+
+
 def test_a_sensor_that_falls_silent_makes_the_flow_stale_without_a_countdown(bagged: Any) -> None:
     start(bagged)
     watch = FlowWatch(bagged.site.policy)

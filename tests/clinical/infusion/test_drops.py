@@ -142,3 +142,15 @@ def test_infused_volume_never_falls_whatever_the_sensor_says(reports):
         assert found.infused_ml >= last
         assert found.gtt_min is None or found.gtt_min >= 0
         last = found.infused_ml
+
+
+def test_another_counters_word_changes_the_volume_and_not_the_rate():
+    estimator = DropEstimator(20)
+    for second in range(12):
+        estimator.observe(second, float(second))
+    before = estimator.estimate(11.0)
+    estimator.correct(40)
+    after = estimator.estimate(11.0)
+    assert (after.infused_ml, after.gtt_min) == (2.0, before.gtt_min)
+    estimator.correct(-1)
+    assert estimator.drops == 0
