@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,34 +11,20 @@ import pytest
 
 from tests.server.web.feed import Feed, serving
 from tests.server.web.scenario import large_ward, small_ward
+from tests.support import chromium
 
 SHOTS = Path(__file__).resolve().parents[3] / "build" / "screenshots"
-CHROMIUM = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--force-device-scale-factor=1",
-    "--hide-scrollbars",
-    "--font-render-hinting=none",
-    "--lang=zh-CN",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--no-first-run",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
 
 
 @pytest.fixture(scope="module")  # its event loop must not outlive the file: other tests start their own
 def browser() -> Iterator[Any]:
-    program = shutil.which("chromium")
+    program = chromium.program()
     if program is None:
         pytest.skip("needs Chromium: apt-get install chromium fonts-noto-cjk")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=CHROMIUM)
+        running = playwright.chromium.launch(executable_path=program, args=chromium.ARGUMENTS)
         yield running
         running.close()
     assert [thread.name for thread in threading.enumerate() if "playwright" in thread.name.lower()] == []
