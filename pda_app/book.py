@@ -1,0 +1,311 @@
+"""The ward as this handheld knows it: the server's facts, and on top what was recorded here just now.
+
+A dose recorded offline must be seen by the next check at once, so events that the server has not yet
+turned into facts are laid over its facts. They are laid again after each change that arrives, until the
+server's own record of them is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypeVar, assert_never, get_args, get_type_hints
+
+from clinical.bedside_check.snapshot import Snapshot
+from clinical.exchange import (
+    AdministrationRecorded,
+    AlarmAcknowledged,
+    Changes,
+    CheckEvaluated,
+    DeviceAssociated,
+    DeviceReleased,
+    Event,
+    InfusionChanged,
+    InfusionStarted,
+    PatrolRecorded,
+    ScanRefused,
+    Ward,
+)
+from clinical.policy import SitePolicy
+from clinical.records import (
+    Administration,
+    Association,
+    Dose,
+    Facts,
+    Flow,
+    Infusion,
+    InfusionState,
+    Label,
+    Order,
+    Product,
+    TaskStatus,
+)
+
+R = TypeVar("R")
+
+_NAME_OF: dict[type[Any], str] = {get_args(hint)[0]: name for name, hint in get_type_hints(Facts).items()}
+_KINDS = tuple(_NAME_OF.values())
+_FLOW_POINTS = 4_000  # a little over an hour at one a second; thinned afterwards
+_DONE = {"given": TaskStatus.GIVEN, "partial": TaskStatus.PARTIAL, "held": TaskStatus.HELD,
+         "refused": TaskStatus.REFUSED, "not-given": TaskStatus.NOT_GIVEN}  # fmt: skip
+_CHANGED = {
+    "pause": (InfusionState.PAUSED, TaskStatus.PAUSED),
+    "resume": (InfusionState.RUNNING, TaskStatus.RUNNING),
+    "complete": (InfusionState.COMPLETED, TaskStatus.COMPLETED),
+    "stop-early": (InfusionState.STOPPED_EARLY, TaskStatus.STOPPED_EARLY),
+}
+_NO_WARD = Ward(id="", display=Label(zh="", en=""), zone="UTC", beds=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowPoint:
+    """One measured remaining volume."""
+
+    at: datetime
+    remaining_ml: float
+
+
+class Book:
+    """All facts by kind and id. ``version`` changes with every change, from the server or from here."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.ward = _NO_WARD
+        self.policy = SitePolicy.default()
+        self.epoch = ""
+        self.cursor = 0
+        self.fetched_at: datetime | None = None
+        self.version = 0
+        self._base: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
+        self._view: dict[str, dict[str, Any]] = {kind: {} for kind in _KINDS}
+        self._here: dict[str, Event] = {}
+        self._settled: set[str] = set()
+        self._flows: dict[str, deque[FlowPoint]] = {}
+        self._snapshot: tuple[int, Snapshot] | None = None
+
+    # --- what comes in ------------------------------------------------------------------------------
+
+    def merge(self, changes: Changes, fetched_at: datetime) -> None:
+        """Take the server's changes; a complete answer replaces everything it knew before."""
+        if changes.complete:
+            self._base = {kind: {} for kind in _KINDS}
+        for kind in _KINDS:
+            self._base[kind].update({record.id: record for record in getattr(changes.facts, kind)})
+            for id_ in changes.removed.get(kind, ()):
+                self._base[kind].pop(id_, None)
+        if changes.policy:
+            self.policy = SitePolicy.from_dict(changes.policy)
+        self.ward, self.epoch, self.cursor = changes.ward, changes.epoch, changes.cursor
+        self.fetched_at = fetched_at
+        self._note_flows(changes.facts.flows)
+        for id_ in self._settled:
+            self._here.pop(id_, None)
+        self._settled.clear()
+        self._rebuild()
+
+    def refreshed(self, fetched_at: datetime) -> None:
+        """The server said that nothing changed: the picture is as fresh as this moment."""
+        self.fetched_at = fetched_at
+        self._snapshot = None
+
+    def add(self, event: Event) -> None:
+        """Lay an event recorded here over the facts; what changes none of them costs nothing."""
+        if isinstance(event, CheckEvaluated | PatrolRecorded | ScanRefused):
+            return
+        self._here[event.id] = event
+        self._rebuild()
+
+    def settle(self, event_ids: tuple[str, ...]) -> None:
+        """The server has these events: its next changes tell what became of them."""
+        self._settled.update(event_ids)
+
+    def _rebuild(self) -> None:
+        self._view = {kind: dict(records) for kind, records in self._base.items()}
+        for event in self._here.values():
+            self._lay(event)
+        self.version += 1
+        self._snapshot = None
+
+    def _note_flows(self, flows: tuple[Flow, ...]) -> None:
+        for flow in flows:
+            points = self._flows.setdefault(flow.id, deque(maxlen=_FLOW_POINTS))
+            if flow.remaining_ml is not None and (not points or points[-1].at < flow.effective):
+                points.append(FlowPoint(at=flow.effective, remaining_ml=flow.remaining_ml))
+
+    # --- what was recorded here ---------------------------------------------------------------------
+
+    def _lay(self, event: Event) -> None:
+        match event:
+            case AdministrationRecorded():
+                self._lay_administration(event)
+            case InfusionStarted():
+                self._lay_start(event)
+            case InfusionChanged():
+                self._lay_change(event)
+            case AlarmAcknowledged():
+                self._lay_acknowledgement(event)
+            case DeviceAssociated():
+                self._lay_association(event)
+            case DeviceReleased(association_id=id_):
+                self._change("associations", id_, end=event.at)
+            case CheckEvaluated() | PatrolRecorded() | ScanRefused():
+                pass
+            case _:
+                assert_never(event)
+
+    def _lay_administration(self, event: AdministrationRecorded) -> None:
+        order = self._view["orders"].get(event.order_id)
+        if event.id in self._base["administrations"] or order is None:
+            return
+        request = event.request
+        self._view["administrations"][event.id] = Administration(
+            id=event.id,
+            task_id=event.task_id,
+            order_id=event.order_id,
+            patient_id=order.patient_id,
+            outcome=event.outcome,
+            at=event.at,
+            operator=event.operator,
+            ingredients=self._given(order, event),
+            dose=event.dose,
+            route=request.entered.route or order.route,
+            site=request.entered.site,
+            reason=request.entered.reason_code,
+            witness=request.witness.id if request.witness else "",
+        )
+        self._change("tasks", event.task_id, status=_DONE[event.outcome], changed_at=event.at)
+
+    def _given(self, order: Order, event: AdministrationRecorded) -> tuple[tuple[str, Dose], ...]:
+        """What went in by ingredient, so that interval and daily limits see it offline as well."""
+        if event.outcome not in {"given", "partial"}:
+            return ()
+        pairs: list[tuple[str, Dose]] = []
+        for item in order.items:
+            product = self.get(Product, item.product_id)
+            single = event.dose is not None and len(order.items) == 1
+            if product is not None:
+                pairs += _amounts(product, event.dose if single and event.dose else item.dose)
+        return tuple(pairs)
+
+    def _lay_start(self, event: InfusionStarted) -> None:
+        order = self._view["orders"].get(event.order_id)
+        if event.infusion_id in self._base["infusions"] or order is None:
+            return
+        self._view["infusions"][event.infusion_id] = Infusion(
+            id=event.infusion_id,
+            order_id=event.order_id,
+            task_id=event.task_id,
+            encounter_id=order.encounter_id,
+            patient_id=order.patient_id,
+            state=InfusionState.RUNNING,
+            rate_ml_h=event.rate_ml_h,
+            drops_per_ml=event.drops_per_ml,
+            volume_ml=event.volume_ml,
+            started_at=event.at,
+            bag_id=event.bag_id,
+            device_id=event.device_id,
+            site=event.site,
+            started_by=event.operator,
+        )
+        self._change("tasks", event.task_id, status=TaskStatus.RUNNING, changed_at=event.at)
+        self._change("bags", event.bag_id, state="running")
+        if event.device_id:
+            id_ = f"{event.infusion_id}/device"
+            self._view["associations"][id_] = Association(
+                id=id_,
+                device_id=event.device_id,
+                encounter_id=order.encounter_id,
+                start=event.at,
+                infusion_id=event.infusion_id,
+                by=event.operator,
+            )
+
+    def _lay_change(self, event: InfusionChanged) -> None:
+        infusion = self._view["infusions"].get(event.infusion_id)
+        if infusion is None:
+            return
+        values: dict[str, Any] = {}
+        if event.rate_ml_h is not None:
+            values["rate_ml_h"] = event.rate_ml_h
+        if event.action in _CHANGED:
+            values["state"], status = _CHANGED[event.action]
+            self._change("tasks", infusion.task_id, status=status, changed_at=event.at)
+        if event.action in {"complete", "stop-early"}:
+            values |= {"ended_at": event.at, "residual_ml": event.residual_ml}
+        if event.action == "pause":
+            values["paused_at"] = event.at
+        self._change("infusions", event.infusion_id, **values)
+
+    def _lay_acknowledgement(self, event: AlarmAcknowledged) -> None:
+        alarm = self._base["alarms"].get(event.alarm_id)
+        if alarm is not None and not alarm.acknowledged_by:
+            self._change(
+                "alarms", event.alarm_id, signal="acknowledged", acknowledged_by=event.operator,
+                acknowledged_at=event.at,
+            )  # fmt: skip
+
+    def _lay_association(self, event: DeviceAssociated) -> None:
+        self._view["associations"].setdefault(
+            event.association_id,
+            Association(
+                id=event.association_id,
+                device_id=event.device_id,
+                encounter_id=event.encounter_id,
+                start=event.at,
+                infusion_id=event.infusion_id,
+                by=event.operator,
+            ),
+        )
+
+    def _change(self, kind: str, id_: str, **values: Any) -> None:
+        record = self._view[kind].get(id_)
+        if record is not None:
+            self._view[kind][id_] = replace(record, **values)
+
+    # --- what is asked ------------------------------------------------------------------------------
+
+    @property
+    def facts(self) -> Facts:
+        """Everything, server's facts and what was recorded here."""
+        return Facts(**{kind: tuple(records.values()) for kind, records in self._view.items()})
+
+    @property
+    def snapshot_version(self) -> str:
+        """Which state of the server's facts this is."""
+        return f"{self.epoch}:{self.cursor}"
+
+    def snapshot(self, now: datetime) -> Snapshot:
+        """The indexed view the bedside check reads; made once per change."""
+        if self._snapshot is None or self._snapshot[0] != self.version:
+            fetched_at = self.fetched_at or now
+            made = Snapshot.of(self.facts, version=self.snapshot_version, fetched_at=fetched_at)
+            self._snapshot = (self.version, made)
+        return self._snapshot[1]
+
+    def get(self, kind: type[R], id_: str) -> R | None:
+        """Return one record by kind and id."""
+        return self._view[_NAME_OF[kind]].get(id_)
+
+    def all(self, kind: type[R]) -> tuple[R, ...]:
+        """Return every record of a kind."""
+        return tuple(self._view[_NAME_OF[kind]].values())
+
+    def flow_points(self, infusion_id: str) -> tuple[FlowPoint, ...]:
+        """Measured remaining volumes since this handheld began to listen, oldest first."""
+        return tuple(self._flows.get(infusion_id, ()))
+
+
+def _amounts(product: Product, amount: Dose) -> list[tuple[str, Dose]]:
+    """Strength times amount; a unit that fits neither is left out rather than guessed."""
+    found = []
+    for ingredient in product.ingredients:
+        strength = ingredient.strength
+        if amount.unit == product.unit:
+            found.append((ingredient.code, Dose(value=strength.value * amount.value, unit=strength.unit)))
+        elif amount.unit == strength.unit and len(product.ingredients) == 1:
+            found.append((ingredient.code, amount))
+    return found

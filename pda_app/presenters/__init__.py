@@ -1,0 +1,1 @@
+"""What each screen shows and what a person can do there; no window, no toolkit."""

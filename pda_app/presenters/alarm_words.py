@@ -1,0 +1,76 @@
+"""Alarms in words: what, how much, against which limit."""
+
+from __future__ import annotations
+
+from clinical.codes import CODES
+from clinical.records import Alarm, AlarmPriority
+from pda_app.presenters import words
+from pda_app.presenters.states import Msg, Text, Tone
+
+TONES = {
+    AlarmPriority.HIGH: Tone.BAD,
+    AlarmPriority.MEDIUM: Tone.WARN,
+    AlarmPriority.LOW: Tone.LOW,
+    AlarmPriority.NONE: Tone.PLAIN,
+}
+STARS = {AlarmPriority.HIGH: 3, AlarmPriority.MEDIUM: 2, AlarmPriority.LOW: 1, AlarmPriority.NONE: 0}
+
+
+def is_open(alarm: Alarm) -> bool:
+    """Tell whether anybody must still see it: the condition holds, or it latched and nobody came."""
+    return alarm.present or alarm.signal == "latched"
+
+
+def is_calling(alarm: Alarm) -> bool:
+    """Tell whether it still calls somebody."""
+    return is_open(alarm) and alarm.signal in {"on", "latched"} and not alarm.acknowledged_by
+
+
+def parameter(alarm: Alarm, *names: str) -> str:
+    """The first of these parameters that the alarm carries, as it is shown."""
+    for name in names:
+        value = alarm.params.get(name)
+        if isinstance(value, int | float):
+            return words.number(value, 1)
+        if value:
+            return value
+    return ""
+
+
+def value(alarm: Alarm) -> str:
+    """The number that decides, to be drawn big; empty when the condition has none."""
+    return parameter(alarm, "measured", "remaining_ml", "infused_ml", "silent_s", "age_s")
+
+
+def unit(alarm: Alarm) -> Text:
+    """The unit of :func:`value`; rates of drips come in drops per minute."""
+    given = parameter(alarm, "unit")
+    if given:
+        return words.unit(given)
+    units: dict[str, Text] = {
+        "measured": Msg("unit.{gtt}/min"),
+        "remaining_ml": "mL",
+        "infused_ml": "mL",
+        "silent_s": "s",
+        "age_s": "s",
+    }
+    return next((text for name, text in units.items() if name in alarm.params), "")
+
+
+def cause(alarm: Alarm) -> Text:
+    """What it is about."""
+    code = CODES.get(str(alarm.params.get("code", "")))
+    about = code.label if code is not None else ""
+    return Msg.of(f"alarm.{alarm.condition}", about=about, value=value(alarm))
+
+
+def limit(alarm: Alarm) -> Text:
+    """Which bound it crossed; empty when there is none."""
+    bound = parameter(alarm, "limit", "ordered")
+    return Msg.of("alarm.limit", limit=words.joined("space", bound, unit(alarm))) if bound else ""
+
+
+def escalated(alarm: Alarm) -> Text:
+    """Who else has been told because nobody came; empty when nobody."""
+    told = [Msg(f"escalate.{name}") for name in str(alarm.params.get("escalated", "")).split(",") if name]
+    return Msg.of("alarm.escalated", to=words.joined("list", *told)) if told else ""

@@ -1,0 +1,380 @@
+"""N5, N10: the medication check. Two scans and one touch when nothing is wrong.
+
+The handheld judges at once. GIVE appears only after the server has judged the same question and reserved
+the task for this nurse; when the server is silent the screen says that it was checked offline. Every
+scan, choice or new fact asks a new question, and an answer to an older question is thrown away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from clinical.bedside_check import check
+from clinical.bedside_check.model import (
+    Action,
+    CheckRequest,
+    CheckResult,
+    Override,
+    OverrideClass,
+    Right,
+    Scan,
+    Verdict,
+    Witness,
+    Word,
+)
+from clinical.errors import WardlinkError
+from clinical.exchange import AdministrationRecorded, CheckEvaluated, InfusionStarted
+from clinical.identifiers import resolve
+from clinical.records import Order, Practitioner, Task
+from pda_app.ids import uuid7
+from pda_app.ports import Cue
+from pda_app.presenters import check_events, check_words
+from pda_app.presenters.asked import Asked, gist, merged
+from pda_app.presenters.check_view import CheckView, NotGiven
+from pda_app.presenters.desk import Desk, error_text
+from pda_app.presenters.draft import Asker, Draft
+from pda_app.presenters.observable import Observable
+from pda_app.presenters.states import CheckState, Msg, Text
+
+_CUES = {Word.GIVE: Cue.GIVE, Word.CHECK: Cue.CHECK, Word.STOP: Cue.STOP}
+
+
+class MedicationCheck(Observable[CheckState]):
+    """One check from the first scan to the record. ``on_done`` gets the patient's id afterwards."""
+
+    def __init__(self, desk: Desk, on_done: Callable[[str], None], on_scan: Callable[[], None]) -> None:
+        super().__init__(CheckState())
+        self._desk = desk
+        self._on_done = on_done
+        self._on_scan = on_scan
+        self._view = CheckView(desk)
+        self._draft = Draft()
+        self._asked: Asked | None = None
+        self._not_given: NotGiven | None = None
+        self._recorded = self._busy = False
+        self._seen_version = -1
+        self._said: tuple[Word, Text] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """A check has begun and is not recorded yet."""
+        return not self._draft.is_empty and not self._recorded
+
+    # --- begin and end ------------------------------------------------------------------------------
+
+    def begin(self, *, task_id: str = "", patient_scan: Scan | None = None) -> None:
+        """Begin with a task of the list, or with a wristband, or empty."""
+        self.clear()
+        task = self._desk.book.get(Task, task_id)
+        order = self._desk.book.get(Order, task.order_id) if task else None
+        self._draft = Draft(task_id=task_id, patient_scan=patient_scan, action=_action(order))
+        self._ask()
+
+    def clear(self) -> None:
+        """Forget the check; nothing was recorded."""
+        self._draft, self._asked, self._not_given = Draft(), None, None
+        self._recorded = self._busy = False
+        self._said = None
+        self._set(CheckState())
+
+    def refresh(self) -> None:
+        """Time or facts moved on: judge again, and say so only when the judgement changed."""
+        if not self.is_open or self._asked is None or self._busy:
+            return
+        if self._asked.phase == "settled" and self._moved():
+            self._ask()
+        else:
+            self._draw()
+
+    # --- scans --------------------------------------------------------------------------------------
+
+    def patient(self, scan: Scan) -> None:
+        """A wristband was read. After a STOP, or without an item yet, it begins anew."""
+        again = not self._draft.items or self._stopped()
+        items = () if again else self._draft.items
+        task_id = self._draft.task_id if not self._draft.items else ""
+        self._change(self._draft.unanswered(patient_scan=scan, items=items, task_id=task_id))
+
+    def item(self, scan: Scan) -> None:
+        """A bag, a package or a syringe label was read."""
+        keep = () if self._stopped() or _is_whole(scan) else self._draft.items
+        items = (*(one for one in keep if one.raw != scan.raw), scan)
+        self._change(self._draft.unanswered(items=items))
+
+    def device(self, device_id: str) -> None:
+        """The label of a drip sensor was read: it will watch this bag."""
+        self._change(replace(self._draft, device_id=device_id))
+
+    def badge(self, person: Practitioner) -> None:
+        """A second person's badge was read."""
+        witness = Witness(id=person.id, roles=person.roles, badge_at=self._desk.now())
+        self._change(replace(self._draft, witness=witness))
+
+    # --- touches ------------------------------------------------------------------------------------
+
+    def choose(self, task_id: str) -> None:
+        """Several tasks fit: this one."""
+        self._change(self._draft.unanswered(task_id=task_id))
+
+    def reason(self, code: str) -> None:
+        """A reason chip was touched: it answers what is shown now, and nothing that comes later."""
+        self._answer(code, self._draft.reason_text if code == "other" else "")
+
+    def reason_text(self, text: str) -> None:
+        """The text of "other" was typed."""
+        self._answer("other", text)
+
+    def prn_reason(self, code: str) -> None:
+        """Why an as-needed drug is given."""
+        self._change(self._draft.unanswered(prn_reason=code))
+
+    def volume(self, text: str) -> None:
+        """What is in the bag, in mL, as typed."""
+        self._change(replace(self._draft, volume=text.strip()))
+
+    def site(self, code: str) -> None:
+        """Where it goes in."""
+        self._change(replace(self._draft, site=code))
+
+    def primary(self) -> None:
+        """The right button: scan, scan again, or record; never anything else than what it says."""
+        asked = self._asked
+        if self._busy or self._recorded or asked is None or not self.state.primary.enabled:
+            return
+        if self._view.gives(asked):
+            self._record_given(asked)
+        elif self._stopped():
+            self.scan_again()
+        else:
+            self._on_scan()
+
+    def scan_again(self) -> None:
+        """After a STOP: the wristband again when the patient was the trouble, else only the drug."""
+        worst = check_words.standing(self._asked.result) if self._asked else []
+        of_patient = any(one.right is Right.PATIENT for one in worst[:1])
+        changes = {"items": (), "patient_scan": None, "task_id": ""} if of_patient else {"items": ()}
+        self._change(self._draft.unanswered(witness=None, **changes))
+        self._on_scan()
+
+    # --- not given ----------------------------------------------------------------------------------
+
+    def secondary(self) -> None:
+        """The left button: held, refused or not given, with a reason."""
+        if self.state.secondary.enabled and self.state.secondary.text:
+            self._not_given = NotGiven()
+            self._draw()
+
+    def close_sheet(self) -> None:
+        """Back from the sheet; nothing was recorded."""
+        self._not_given = None
+        self._draw()
+
+    def outcome(self, code: str) -> None:
+        """Held, refused or not given."""
+        self._change_not_given(outcome=code)
+
+    def not_given_reason(self, code: str) -> None:
+        """Why."""
+        self._change_not_given(reason=code)
+
+    def not_given_text(self, text: str) -> None:
+        """Why, in words."""
+        self._change_not_given(reason="other", text=text)
+
+    def record_not_given(self) -> None:
+        """Record that it was not given."""
+        sheet, asked = self._not_given, self._asked
+        if sheet is None or asked is None or not sheet.complete or self._busy:
+            return
+        task = self._desk.book.get(Task, asked.result.task_id or self._draft.task_id)
+        order = self._desk.book.get(Order, task.order_id) if task else None
+        if task is None or order is None:
+            return
+        draft = replace(self._draft, action=sheet.action, reason=sheet.reason, reason_text=sheet.text.strip())
+        request = draft.request(self._asker(online=self._desk.sync.link.online))
+        event = check_events.not_given(self._desk, request, task, order, sheet.outcome)
+        self._busy = True
+        self._desk.spawn(self._write(event, task.patient_id))
+
+    def _change_not_given(self, **changes: str) -> None:
+        if self._not_given is not None:
+            self._not_given = replace(self._not_given, **changes)
+            self._draw()
+
+    # --- asking -------------------------------------------------------------------------------------
+
+    def _change(self, draft: Draft) -> None:
+        if self._busy or self._recorded:
+            return
+        self._draft = draft
+        self._ask()
+
+    def _answer(self, code: str, text: str) -> None:
+        if self._asked is None:
+            return
+        self._draft = replace(self._draft, reason=code, reason_text=text)
+        complete = bool(code) and (code != "other" or bool(text.strip()))
+        given = self._overrides(code) if complete else self._draft.overrides
+        self._change(replace(self._draft, overrides=given))
+
+    def _overrides(self, code: str) -> tuple[Override, ...]:
+        """Answers for what is shown now, added to answers already given to this question."""
+        asked, witness = self._asked, self._draft.witness
+        open_now = check_words.answerable(asked.result, witness=witness is not None) if asked else []
+        second = {one.code for one in open_now if one.override is OverrideClass.SECOND}
+        by = witness.id if witness else ""
+        codes = [one.code for one in self._draft.overrides] + [one.code for one in open_now]
+        return tuple(
+            Override(code=one, reason=code, by=by if one in second else "") for one in dict.fromkeys(codes)
+        )
+
+    def _asker(self, *, online: bool) -> Asker:
+        desk = self._desk
+        now = desk.now()
+        return Asker(
+            id=uuid7(now),
+            now=now,
+            handheld=desk.handheld_state(online=online),
+            operator=desk.operator(),
+            snapshot_version=desk.book.snapshot_version,
+        )
+
+    def _judge(self, *, online: bool) -> tuple[CheckRequest, CheckResult]:
+        desk = self._desk
+        request = self._draft.request(self._asker(online=online))
+        result = check(request, desk.book.snapshot(request.now), desk.book.policy)
+        order = desk.book.get(Order, result.order_id)
+        if order is not None and _action(order) is not self._draft.action:
+            self._draft = replace(self._draft, action=_action(order))
+            return self._judge(online=online)
+        return request, result
+
+    def _moved(self) -> bool:
+        """Whether a new judgement would differ, or the reservation has run out."""
+        asked = self._asked
+        if asked is None:
+            return False
+        if asked.lease is not None and asked.lease.expires <= self._desk.now():
+            return True
+        if asked.lease is not None or self._seen_version == self._mark():
+            return False
+        self._seen_version = self._mark()
+        _, result = self._judge(online=not asked.offline)
+        return gist(result) != gist(asked.own)
+
+    def _mark(self) -> int:
+        """Changes with the facts and with each minute."""
+        return hash((self._desk.book.version, int(self._desk.now().timestamp() // 60)))
+
+    def _ask(self) -> None:
+        online = self._desk.sync.link.online
+        request, result = self._judge(online=online)
+        self._seen_version = self._mark()
+        if online and result.word is Word.GIVE:
+            self._asked = Asked(request=request, own=result, result=result, phase="waiting")
+            self._draw()
+            self._desk.spawn(self._ask_server(self._asked))
+        else:
+            self._settle(Asked(request=request, own=result, result=result, offline=not online))
+
+    async def _ask_server(self, asked: Asked) -> None:
+        try:
+            answer = await self._desk.sync.check(asked.request)
+        except WardlinkError as error:
+            if self._asked is asked:
+                self._settle(replace(asked, phase="refused", trouble=error_text(error)))
+            return
+        if self._asked is not asked:
+            return  # a newer question was asked meanwhile; its own answer counts
+        if answer is None:
+            request, result = self._judge(online=False)
+            self._settle(Asked(request=request, own=result, result=result, offline=True))
+            return
+        self._settle(merged(asked, answer))
+        if answer.result.verdict is Verdict.REFRESH:
+            self._desk.sync.kick()
+
+    def _settle(self, asked: Asked) -> None:
+        self._asked = asked
+        self._draw()
+        self._announce(asked)
+        if self._draft.patient_scan is not None or self._draft.items:
+            event = CheckEvaluated(
+                **self._desk.event_base(), request=asked.request, result=asked.result, offline=asked.offline
+            )
+            self._desk.spawn(self._keep(event))
+
+    async def _keep(self, event: CheckEvaluated) -> None:
+        try:
+            await self._desk.sync.record(event)
+        except WardlinkError as error:
+            self._desk.failed(error)
+
+    def _announce(self, asked: Asked) -> None:
+        """Sound and speech, once per word and reason; silence while something is only missing."""
+        if self._view.needs_input(asked):
+            self._desk.cue(Cue.SCAN_READ)
+            return
+        word = Word.STOP if asked.phase == "refused" else asked.result.word
+        reason = asked.trouble or check_words.reason_line(self._desk, asked.result)
+        if self._said == (word, reason):
+            return
+        self._said = (word, reason)
+        self._desk.cue(_CUES[word])
+        self._desk.speak(Msg(f"verdict.{word.lower()}"))
+        if word is not Word.GIVE:
+            self._desk.speak(reason)
+
+    def _stopped(self) -> bool:
+        asked = self._asked
+        return asked is not None and (asked.phase == "refused" or asked.result.word is Word.STOP)
+
+    # --- recording ----------------------------------------------------------------------------------
+
+    def _record_given(self, asked: Asked) -> None:
+        if asked.lease is not None and asked.lease.expires <= self._desk.now():
+            self._ask()  # the reservation has run out: somebody else may have taken the task
+            return
+        result = asked.result
+        event: AdministrationRecorded | InfusionStarted
+        if asked.request.action is Action.START:
+            goal = self._view.goal(self._draft, result)
+            if goal is None:
+                return
+            event = check_events.started(self._desk, asked, goal)
+        else:
+            event = check_events.given(self._desk, asked)
+        self._busy = True
+        self._draw()
+        self._desk.spawn(self._write(event, result.patient_id))
+
+    async def _write(self, event: AdministrationRecorded | InfusionStarted, patient_id: str) -> None:
+        """Only what is on the disk is called recorded."""
+        try:
+            await self._desk.sync.record(event)
+        except WardlinkError as error:
+            self._desk.failed(error)
+            self._busy = False
+            self._draw()
+            return
+        self._busy, self._recorded = False, True
+        self._desk.cue(Cue.RECORDED if self._desk.sync.link.online else Cue.QUEUED)
+        self._draw()
+        self._on_done(patient_id)
+
+    def _draw(self) -> None:
+        self._set(
+            self._view.state(
+                self._draft, self._asked, self._not_given, busy=self._busy, recorded=self._recorded
+            )
+        )
+
+
+def _action(order: Order | None) -> Action:
+    return Action.START if order is not None and order.kind in {"infusion", "transfusion"} else Action.GIVE
+
+
+def _is_whole(scan: Scan) -> bool:
+    """A hospital's bag label stands for everything in the bag."""
+    return resolve(scan.raw, symbology=scan.symbology).kind == "bag"

@@ -1,0 +1,100 @@
+"""What the nurse has scanned, typed and chosen so far in one medication check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from clinical.bedside_check.model import (
+    Action,
+    CheckRequest,
+    Entered,
+    HandheldState,
+    Operator,
+    Override,
+    Scan,
+    Witness,
+)
+
+MAX_VOLUME_ML = Decimal(5000)
+"""Larger than any bag: whatever lies above is a slip or a barcode that landed in the field."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who asks, on what, when, seeing which facts."""
+
+    id: str
+    now: datetime
+    handheld: HandheldState
+    operator: Operator
+    snapshot_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """Immutable; every scan and touch makes the next one."""
+
+    action: Action = Action.GIVE
+    patient_scan: Scan | None = None
+    items: tuple[Scan, ...] = ()
+    task_id: str = ""
+    volume: str = ""  # as typed
+    device_id: str = ""
+    site: str = ""
+    prn_reason: str = ""
+    reason: str = ""
+    reason_text: str = ""
+    overrides: tuple[Override, ...] = ()
+    witness: Witness | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing has been scanned or chosen."""
+        return self.patient_scan is None and not self.items and not self.task_id
+
+    @property
+    def volume_ml(self) -> Decimal | None:
+        """The typed volume, None while it is not a volume."""
+        return volume(self.volume)
+
+    def unanswered(self, **changes: object) -> Draft:
+        """Change what is asked: reasons given for the old question do not answer the new one."""
+        cleared = replace(self, overrides=(), reason="", reason_text="")
+        return replace(cleared, **changes)  # type: ignore[arg-type]
+
+    def request(self, asker: Asker) -> CheckRequest:
+        """Make the question for the bedside check."""
+        return CheckRequest(
+            id=asker.id,
+            action=self.action,
+            now=asker.now,
+            handheld=asker.handheld,
+            operator=asker.operator,
+            patient_scan=self.patient_scan,
+            items=self.items,
+            entered=Entered(
+                site=self.site,
+                volume_left_ml=self.volume_ml,
+                prn_reason=self.prn_reason,
+                reason_code=self.reason,
+                reason_text=self.reason_text,
+                device_id=self.device_id,
+            ),
+            witness=self.witness,
+            overrides=self.overrides,
+            task_id=self.task_id,
+            snapshot_version=asker.snapshot_version,
+        )
+
+
+def volume(text: str) -> Decimal | None:
+    """Read a volume in mL; None unless it is a plain number above 0 and not larger than any bag."""
+    if not (text.isascii() and text.replace(".", "", 1).isdecimal()) or len(text) > 7:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        return None
+    return value if 0 < value <= MAX_VOLUME_ML else None

@@ -1,0 +1,72 @@
+"""Every screen, in both languages, both themes and all text sizes: nothing clipped, nothing too small."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from pda_app.theme import TEXT_SCALES
+from pda_app.widgets.context import th
+from tests.support.handheld_gallery import SCREENS, speak, top_of
+from tests.support.kivy_driver import Driver
+from tests.support.kivy_layout import faults
+
+LARGE, SMALL = (480, 800), (360, 640)
+EVERY = tuple(itertools.product(("en", "zh"), TEXT_SCALES))
+SOME = (("en", 1.3), ("zh", 1.0))  # the tightest and the plainest
+MATRIX = (
+    pytest.param(LARGE, SOME, id="480x800-quick"),
+    pytest.param(LARGE, EVERY, id="480x800", marks=pytest.mark.slow),
+    pytest.param(SMALL, EVERY, id="360x640", marks=pytest.mark.slow),
+)
+OVERLAID = {"check_not_given", "round_finish"}  # pages that show a sheet of their own
+
+
+@pytest.mark.parametrize(("size", "variants"), MATRIX)
+@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.requirement("R-PDU-01")
+@pytest.mark.hazard("H-PDU-06")
+def test_no_text_is_clipped_or_covered_and_every_target_fits_a_glove(
+    driver: Driver, name: str, size: tuple[int, int], variants: tuple[tuple[str, float], ...]
+) -> None:
+    driver.resize(*size)
+    speak("zh")
+    th.dark, th.scale, th.role = False, 1.0, "nurse"
+    th.fit(*size)
+    root = driver.show(SCREENS[name]())
+    found = []
+    for lang, scale in variants:
+        speak(lang)
+        th.scale = scale
+        th.fit(*size)
+        driver.settle()
+        found += [f"{lang} {scale}: {fault}" for fault in faults(seen(root, name))]
+        save(driver, name, f"{lang}_{scale:g}_{size[0]}", dark=size == LARGE)
+    assert found == []
+
+
+@pytest.mark.parametrize("name", ["check_give", "check_stop", "check_check", "check_answered"])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.requirement("R-PDU-14")
+def test_a_check_is_seen_whole_without_scrolling(driver: Driver, name: str, lang: str) -> None:
+    driver.resize(*LARGE)
+    speak(lang)
+    th.dark, th.scale, th.role = False, 1.0, "nurse"
+    th.fit(*LARGE)
+    body = driver.show(SCREENS[name]()).ids.body
+    assert body.viewport_size[1] <= body.height
+
+
+def seen(root, name):
+    if name in OVERLAID:
+        return next(w for w in root.walk(restrict=True) if type(w).__name__ == "Sheet")
+    return top_of(root)
+
+
+def save(driver: Driver, name: str, variant: str, *, dark: bool) -> None:
+    driver.picture(f"handheld_{name}_{variant}_light")
+    if dark:
+        th.dark = True
+        driver.picture(f"handheld_{name}_{variant}_dark")
+        th.dark = False
