@@ -24,7 +24,7 @@ RATE, INFUSED = "MDC_FLOW_FLUID_PUMP", "MDC_VOL_FLUID_DELIV_TOTAL"
 REMAINING, TIME_LEFT = "MDC_VOL_FLUID_TBI_REMAIN", "MDC_TIME_PD_REMAIN"
 CODES = frozenset({DROPS, DROP_RATE, RATE, INFUSED, REMAINING, TIME_LEFT})
 CONDITIONS = ("no-flow", "free-flow", "rate-deviation", "near-end", "empty")
-_KEEP_EVERY = timedelta(seconds=1)
+_KEEP_EVERY = timedelta(milliseconds=500)  # nodes report once a second; a jitter of theirs must not delay one
 
 
 class Measured(NamedTuple):
