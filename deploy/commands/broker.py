@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import queue
 import signal
 from pathlib import Path
-from types import FrameType
 
 from broker import acl, asyncapi
 from broker.local import LocalBroker, configuration
 from clinical.errors import BadInputError
+
+WATCH_S = 0.5
+"""How often it is looked whether the broker still lives, in seconds."""
 
 
 def _add_files(parser: argparse.ArgumentParser, *, port: int) -> None:
@@ -51,26 +54,30 @@ def _broker(args: argparse.Namespace) -> LocalBroker:
 
 def _run_broker(args: argparse.Namespace) -> int:
     broker = _broker(args)
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    def reload(_signal: int, _frame: FrameType | None) -> None:
-        try:
-            broker.reload()
-        except BadInputError as error:  # the old list stays in force; say so and go on serving
-            print(json.dumps({"reload": error.code}) if args.json else error.message, flush=True)
-
-    signal.signal(signal.SIGTERM, end)
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+    # Handlers only note what was asked: printing or reloading inside one could interrupt itself.
+    for one in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, lambda number, _frame: asked.put(number))
     with broker:
-        signal.signal(signal.SIGHUP, reload)
         ready = {"ready": True, "host": broker.host, "port": broker.port, "pid": broker.pid}
         text = f"Broker ready on {broker.host}:{broker.port} (TLS, client certificates). Ctrl-C ends it."
         print(json.dumps(ready) if args.json else text, flush=True)
-        try:
-            return 1 if broker.wait() else 0
-        except KeyboardInterrupt:
-            return 0
+        while broker.running:
+            try:
+                number = asked.get(timeout=WATCH_S)
+            except queue.Empty:
+                continue
+            if number != signal.SIGHUP:
+                return 0
+            _reload(broker, as_json=args.json)
+        return 1
+
+
+def _reload(broker: LocalBroker, *, as_json: bool) -> None:
+    try:
+        broker.reload()
+    except BadInputError as error:  # the old list stays in force; say so and go on serving
+        print(json.dumps({"reload": error.code}) if as_json else error.message, flush=True)
 
 
 def run(args: argparse.Namespace) -> int:

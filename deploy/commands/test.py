@@ -31,10 +31,11 @@ def _selection(args: argparse.Namespace) -> list[str]:
     return [] if args.full else ["-m", "not full"]
 
 
-def _steps(args: argparse.Namespace) -> list[tuple[str, list[str]]]:
+def _steps(args: argparse.Namespace, own: Path) -> list[tuple[str, list[str]]]:
     python = sys.executable
     tools = Path(python).parent
-    pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", *_selection(args)]
+    pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", f"--basetemp={own}"]
+    pytest += _selection(args)
     whole = not args.quick and not args.expression
     if whole:
         pytest += ["--cov", "--cov-report="]
@@ -98,7 +99,7 @@ def _leftovers(before: set[str], scratch: Path) -> list[str]:
         except ChildProcessError:
             break
     problems = [f"process left running: {name}" for name in _children_left()]
-    problems += [f"temporary file left behind: {path.name}" for path in scratch.iterdir()]
+    problems += [f"temporary file left behind: {path.name}" for path in scratch.iterdir() if path.name != "t"]
     problems += [f"file changed: {line}" for line in sorted(_changed_files() - before)]
     return problems
 
@@ -114,10 +115,11 @@ def run(args: argparse.Namespace) -> int:
     before = _changed_files()
     failed: list[str] = []
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="wardlink-test-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="wl-test-", dir="/tmp") as scratch:
+        Path(scratch).chmod(0o755)  # PostgreSQL's tests run as another user
         environment = {**os.environ, "TMPDIR": scratch, "COVERAGE_FILE": str(ROOT / "build" / "coverage")}
         (ROOT / "build").mkdir(exist_ok=True)
-        for name, command in _steps(args):
+        for name, command in _steps(args, Path(scratch) / "t"):
             at = time.monotonic()
             code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
             if code:

@@ -105,6 +105,8 @@ class DemoWard:
         self._own = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix="wardlink-demo-"))
         self.directory.mkdir(parents=True, exist_ok=True)
+        # Names of sockets may have 107 characters at most, whatever TMPDIR says.
+        self._sockets = Path(tempfile.mkdtemp(prefix="wl-", dir="/tmp"))
         self._policy = policy
         self.ports = Ports(**dict(zip(("web", "plain", "mllp", "hospital"), free_ports(4), strict=True)))
         self.health_ports = dict(zip(NODES.values(), free_ports(len(NODES)), strict=True))
@@ -225,7 +227,7 @@ policy = "{assets / self._policy}"
         address = sensor_address(bed)
         (self.directory / f"devices-{bed}.toml").write_text(
             f"""\
-directory = "{self.directory / f"devices-{bed}"}"
+directory = "{self._sockets / bed}"
 
 [[peripherals]]
 kind = "wardlink_drip"
@@ -352,5 +354,6 @@ address = "{address}"
         self.hospital.stop()
         if self.broker is not None:
             self.broker.stop()
+        shutil.rmtree(self._sockets, ignore_errors=True)
         if self._own:
             shutil.rmtree(self.directory, ignore_errors=True)
