@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, assert_never, get_args, get_type_hints
 
 from clinical.bedside_check.snapshot import Snapshot
@@ -40,6 +40,7 @@ from clinical.records import (
     Order,
     Product,
     TaskStatus,
+    Validity,
 )
 
 R = TypeVar("R")
@@ -47,6 +48,11 @@ R = TypeVar("R")
 _NAME_OF: dict[type[Any], str] = {get_args(hint)[0]: name for name, hint in get_type_hints(Facts).items()}
 _KINDS = tuple(_NAME_OF.values())
 _FLOW_POINTS = 4_000  # a little over an hour at one a second; thinned afterwards
+_REMEMBERED = timedelta(minutes=10)
+_MOST_SAMPLES = 720
+RATE = "drop-rate"
+"""The code under which an infusion's measured drops per minute are remembered."""
+RELIABLE = frozenset({Validity.VALID, Validity.VALIDATED})
 _DONE = {"given": TaskStatus.GIVEN, "partial": TaskStatus.PARTIAL, "held": TaskStatus.HELD,
          "refused": TaskStatus.REFUSED, "not-given": TaskStatus.NOT_GIVEN}  # fmt: skip
 _CHANGED = {
@@ -56,6 +62,14 @@ _CHANGED = {
     "stop-early": (InfusionState.STOPPED_EARLY, TaskStatus.STOPPED_EARLY),
 }
 _NO_WARD = Ward(id="", display=Label(zh="", en=""), zone="UTC", beds=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One value as it was heard."""
+
+    at: datetime
+    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +99,7 @@ class Book:
         self._here: dict[str, Event] = {}
         self._settled: set[str] = set()
         self._flows: dict[str, deque[FlowPoint]] = {}
+        self._samples: dict[tuple[str, str], deque[Sample]] = {}
         self._snapshot: tuple[int, Snapshot] | None = None
 
     # --- what comes in ------------------------------------------------------------------------------
@@ -102,6 +117,7 @@ class Book:
         self.ward, self.epoch, self.cursor = changes.ward, changes.epoch, changes.cursor
         self.fetched_at = fetched_at
         self._note_flows(changes.facts.flows)
+        self._note_samples(changes.facts)
         for id_ in self._settled:
             self._here.pop(id_, None)
         self._settled.clear()
@@ -135,6 +151,25 @@ class Book:
             points = self._flows.setdefault(flow.id, deque(maxlen=_FLOW_POINTS))
             if flow.remaining_ml is not None and (not points or points[-1].at < flow.effective):
                 points.append(FlowPoint(at=flow.effective, remaining_ml=flow.remaining_ml))
+
+    def _note_samples(self, facts: Facts) -> None:
+        """Keep the last minutes, for the curve of an alarm; of those who left, nothing."""
+        for one in facts.observations:
+            if one.value is not None and one.validity in RELIABLE:
+                self._note((one.patient_id, one.code), one.effective, float(one.value))
+        for flow in facts.flows:
+            if flow.gtt_min is not None and flow.state not in {"stale", "unknown"}:
+                self._note((flow.id, RATE), flow.effective, flow.gtt_min)
+        here = self._base["patients"].keys() | self._base["infusions"].keys()
+        self._samples = {key: kept for key, kept in self._samples.items() if key[0] in here}
+
+    def _note(self, key: tuple[str, str], at: datetime, value: float) -> None:
+        kept = self._samples.setdefault(key, deque(maxlen=_MOST_SAMPLES))
+        if kept and kept[-1].at >= at:
+            return
+        kept.append(Sample(at=at, value=value))
+        while kept[0].at < at - _REMEMBERED:
+            kept.popleft()
 
     # --- what was recorded here ---------------------------------------------------------------------
 
@@ -297,6 +332,10 @@ class Book:
     def flow_points(self, infusion_id: str) -> tuple[FlowPoint, ...]:
         """Measured remaining volumes since this handheld began to listen, oldest first."""
         return tuple(self._flows.get(infusion_id, ()))
+
+    def samples(self, owner: str, code: str) -> tuple[Sample, ...]:
+        """Values of the last minutes: of a patient by code, or of an infusion's drop rate (``RATE``)."""
+        return tuple(self._samples.get((owner, code), ()))
 
 
 def _amounts(product: Product, amount: Dose) -> list[tuple[str, Dose]]:

@@ -35,6 +35,7 @@ class Link:
     """What is known of the server just now."""
 
     online: bool = False
+    silent: bool = False  # it was asked and did not answer; neither: it has not been asked yet
     clock_offset_s: float = 0.0  # server minus handheld
     last_time_sync: datetime | None = None
 
@@ -260,8 +261,8 @@ class Sync:
     def _set_online(self, *, online: bool) -> None:
         if online:
             self._failures = 0
-        if online != self.link.online:
-            self.link = replace(self.link, online=online)
-            if online:
-                self._wake_outbox.set()
+        became = online and not self.link.online
+        self.link = replace(self.link, online=online, silent=not online)
+        if became:
+            self._wake_outbox.set()
         self._on_change()

@@ -19,6 +19,7 @@ from server.observations import routes as observations
 from server.people import routes as people
 from server.preparations import routes as preparations
 from server.sync import routes as sync
+from server.wristbands import routes as wristbands
 
 WEB = Path(__file__).parent / "web"
 MAX_BODY = 2_000_000
@@ -94,7 +95,7 @@ def create_app(context: Context | None) -> FastAPI:
     app.state.context = context
     errors.install(app)
     api = APIRouter(prefix="/api/v1")
-    for feature in (people, sync, preparations, alarms, observations, nodes, health):
+    for feature in (people, sync, wristbands, preparations, alarms, observations, nodes, health):
         api.include_router(feature.router)
     app.include_router(api)
     app.include_router(live.router)

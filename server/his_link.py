@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import ssl
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
 
+from broker.tls import client_context, server_context
 from clinical.errors import BadInputError, UnavailableError
 from server.administrations.outbound import tell_pending
 from server.his import mllp
@@ -39,7 +43,8 @@ class HospitalLink:
 
     def __init__(self, settings: His, store: Store, site: Site) -> None:
         self._settings, self._store = settings, store
-        self.messages = SqlMessageStore(store)
+        self.messages = SqlMessageStore(store, silent_after=timedelta(seconds=settings.silent_after_s))
+        self._files = _tls_files(settings)
         zone = ZoneInfo(site.first.zone)
         self._receiver = Receiver(
             facts=HospitalFactsService(store, site),
@@ -50,7 +55,7 @@ class HospitalLink:
             clock=store.clock,
         )
         self._listener: mllp.MllpServer | None = None
-        self._sender = _sender(settings, self.messages, zone) if settings.send_to else None
+        self._sender = _sender(settings, self.messages, zone, self._files) if settings.send_to else None
 
     @property
     def port(self) -> int:
@@ -63,7 +68,11 @@ class HospitalLink:
             settings = mllp.MllpSettings(
                 host=self._settings.mllp_host, port=self._settings.mllp_port, senders=self._settings.senders
             )
-            self._listener = await mllp.serve(settings, self._receiver.handle)
+            tls = None
+            if self._files is not None:
+                files = self._files
+                tls = server_context(files.cert, files.key, client_ca_file=files.ca)
+            self._listener = await mllp.serve(settings, self._receiver.handle, tls=tls)
 
     async def run_sender(self) -> None:
         """Send what is queued, until cancelled."""
@@ -115,13 +124,39 @@ class HospitalLink:
         return at.isoformat().replace("+00:00", "Z") if at else None
 
 
-def _sender(settings: His, messages: SqlMessageStore, zone: ZoneInfo) -> Sender:
+class _TlsFiles(NamedTuple):
+    """The hospital link's own certificate, and whose certificates it takes."""
+
+    ca: Path
+    cert: Path
+    key: Path
+
+
+def _tls_files(settings: His) -> _TlsFiles | None:
+    files = (settings.ca_file, settings.cert_file, settings.key_file)
+    if not any(files):
+        return None
+    ca, cert, key = files
+    if ca is None or cert is None or key is None:
+        raise BadInputError("his-tls", "his needs ca_file, cert_file and key_file together, or none of them")
+    return _TlsFiles(ca, cert, key)
+
+
+def _sender(settings: His, messages: SqlMessageStore, zone: ZoneInfo, files: _TlsFiles | None) -> Sender:
     host, _, port = settings.send_to.rpartition(":")
-    if not host or not port.isdigit():
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
         raise BadInputError("his-send-to", "his.send_to is written HOST:PORT")
+    if files is None and not mllp.may_be_plain(host, settings.senders):
+        raise BadInputError(
+            "his-plain",
+            "his.send_to would carry names in the clear; set ca_file, cert_file and key_file, or name its "
+            "address in senders",
+        )
+    tls: ssl.SSLContext | None = client_context(*files) if files is not None else None
     return Sender(
         store=messages,
-        link=mllp.MllpClient(host=host, port=int(port)),
+        link=mllp.MllpClient(host=host, port=int(port), tls=tls),
         addresses=Addresses(
             application=settings.sending_application,
             facility=settings.sending_facility,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 
+from server import his_alarms
 from server.his.port import MessageState, StoredMessage
 from server.storage.schema import hl7_messages as table
 from server.storage.store import Store, UnitOfWork
 
 _MAX_CODE = 200
+_PUT_ASIDE = frozenset({MessageState.ERROR, MessageState.REJECTED})
 
 
 class SqlMessageStore:
     """Every message, in and out, as it was on the wire; each call is on disk before it returns."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, silent_after: timedelta = his_alarms.SILENT_AFTER) -> None:
         self._store = store
+        self._silent_after = silent_after
 
     def receive(self, message: StoredMessage) -> StoredMessage:
         """Store an incoming message, or return the one already stored under (sender, control_id)."""
@@ -36,11 +39,18 @@ class SqlMessageStore:
     def settle(
         self, message_id: str, *, state: MessageState, ack: bytes, error_code: str = "", detail: str = ""
     ) -> None:
-        """Write what became of an incoming message, and the answer that will be sent."""
+        """Write what became of an incoming message, and the answer that will be sent.
+
+        One that was put aside raises an alarm in the same transaction, so that no crash leaves it unseen.
+        """
         values = {"state": state.value, "ack": ack, "error_code": error_code[:_MAX_CODE], "detail": detail}
-        self._store.write(
-            lambda unit: unit.connection.execute(update(table).where(table.c.id == message_id).values(values))
-        )
+
+        def run(unit: UnitOfWork) -> None:
+            unit.connection.execute(update(table).where(table.c.id == message_id).values(values))
+            if state in _PUT_ASIDE:
+                his_alarms.put_aside(unit, error_code)
+
+        self._store.write(run)
 
     def enqueue(self, message: StoredMessage) -> bool:
         """Store an outgoing message once per control id; False when it was there already."""
@@ -81,9 +91,17 @@ class SqlMessageStore:
             "next_attempt": next_attempt,
             "attempts": table.c.attempts + 1,
         }
-        self._store.write(
-            lambda unit: unit.connection.execute(update(table).where(table.c.id == message_id).values(values))
-        )
+
+        def run(unit: UnitOfWork) -> None:
+            unit.connection.execute(update(table).where(table.c.id == message_id).values(values))
+            if state is MessageState.ACCEPTED:
+                his_alarms.works_again(unit)
+            elif state is MessageState.REJECTED:
+                his_alarms.rejected(unit)
+            elif _waits_since(unit, message_id) <= unit.now - self._silent_after:
+                his_alarms.silent(unit)
+
+        self._store.write(run)
 
     def worklist(self, *, limit: int = 200) -> Sequence[StoredMessage]:
         """Messages that need a person, newest first."""
@@ -106,6 +124,11 @@ class SqlMessageStore:
         with self._store.reading() as connection:
             rows = connection.execute(select(table).where(*where).order_by(order).limit(limit)).all()
         return [_message(row) for row in rows]
+
+
+def _waits_since(unit: UnitOfWork, message_id: str) -> datetime:
+    at = unit.connection.scalar(select(table.c.received).where(table.c.id == message_id))
+    return at if at is not None else unit.now
 
 
 def _same(unit: UnitOfWork, message: StoredMessage) -> StoredMessage | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from clinical.errors import WardlinkError
+from clinical.errors import NotFoundError, WardlinkError
 from clinical.records import CareLevel, Encounter, Generation, Patient
 from server.his.port import (
     AdmitPatient,
@@ -26,6 +26,7 @@ from server.his.port import (
     HospitalFact,
     MergePatients,
     MovePatient,
+    Place,
     PlaceOrder,
     ReleaseOrder,
     StopOrder,
@@ -131,7 +132,9 @@ class _Application:
             visit_number=fact.visit_number,
             admitted_at=fact.at or self._unit.now,
         )
-        patients.admit(self._unit, patient, _with_stay(stay, fact.who), fact.at or self._unit.now)
+        stay = patients.admit(self._unit, patient, _with_stay(stay, fact.who), fact.at or self._unit.now)
+        # Admitted again with another bed: the time of admission says nothing of when the bed changed.
+        patients.move(self._unit, stay, ward=ward, bed=bed, room=fact.place.room, at=self._unit.now)
         self._allergies(patient, fact.who.allergies)
 
     def _update(self, fact: UpdatePatient) -> None:
@@ -139,9 +142,27 @@ class _Application:
         self._unit.put(patient)
         stay = patients.stay_of(self._unit, patient)
         if stay is not None:
-            self._unit.put(_with_stay(stay, fact.who))
+            self._follow_place(_with_stay(stay, fact.who), fact)
+        elif fact.place is not None and self._is_new_here(patient, fact, fact.place):
+            raise NotFoundError("unknown-patient", "the patient lies here, but was never admitted: send A01")
         self._allergies(patient, fact.who.allergies)
         self._unit.audit("patient-update", actor="his", entity=f"patient:{patient.id}", patient=patient.id)
+
+    def _follow_place(self, stay: Encounter, fact: UpdatePatient) -> None:
+        """Take the update and the bed it names: an A08 with another PV1-3 is a move nobody sent as one."""
+        self._unit.put(stay)
+        place = fact.place
+        if place is None or (not place.bed and self._codes.ward(place) in {stay.ward, ""}):
+            return
+        ward, bed = self._codes.place(place)
+        at = fact.at or self._unit.now
+        patients.move(self._unit, stay, ward=ward, bed=bed, room=place.room, at=at)
+
+    def _is_new_here(self, patient: Patient, fact: UpdatePatient, place: Place) -> bool:
+        """Whether an update speaks of a stay on this ward that has not begun; one that ended is only told."""
+        ended = [one for one in self._unit.all(Encounter) if one.patient_id == patient.id]
+        told = any(not fact.visit_number or one.visit_number == fact.visit_number for one in ended)
+        return self._codes.ward(place) in self._site.wards and not told
 
     def _allergies(self, patient: Patient, facts: tuple[AllergyFact, ...] | None) -> None:
         if facts is not None:

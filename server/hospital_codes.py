@@ -34,13 +34,17 @@ class CodeTables:
             select(mappings.c.target).where(mappings.c.system == system, mappings.c.code == code)
         )
 
+    def ward(self, place: Place) -> str:
+        """Return our word for a ward, whether it is one of ours or not; empty when none was said."""
+        return self._mapped("ward", place.ward) or place.ward
+
     def place(self, place: Place) -> tuple[str, str]:
         """Return our ward and bed.
 
         Raises:
             UnmappedError: One of them is not known.
         """
-        ward = self._mapped("ward", place.ward) or place.ward
+        ward = self.ward(place)
         if ward not in self._site.wards:
             raise UnmappedError("unmapped-ward", "the hospital's ward code is not in the ward's tables")
         keys = (f"{place.ward}^{place.room}^{place.bed}", f"{place.room}^{place.bed}", place.bed)

@@ -21,6 +21,8 @@ _CLEARABLE = {
     "prn_reason": "",
     "group_id": "",
 }
+_NOT_CHECKED = ("prescriber", "prescriber_name", "filler_id")
+"""What may change without anybody having to check the order again."""
 
 
 def order_id(placer_id: str) -> str:
@@ -63,6 +65,7 @@ def new_order(
         prescriber=fact.prescriber,
         prescriber_name=fact.prescriber_name,
         nurse_verified=bool(fact.verified_by),
+        pharmacist_verified=fact.encoded,
         changed_at=fact.at or unit.now,
         placer_id=fact.placer_id,
         filler_id=fact.filler_id,
@@ -131,4 +134,13 @@ def changed_order(unit: UnitOfWork, codes: CodeTables, fact: ChangeOrder, before
     if wanted.items:
         said["items"] = tuple(_item(codes, wanted, item) for item in wanted.items)
     said |= {name: _CLEARABLE[name] for name in fact.cleared if name in _CLEARABLE}
-    return replace(before, route=route, changed_at=wanted.at or unit.now, **said)  # type: ignore[arg-type]
+    changed = replace(before, route=route, **said)  # type: ignore[arg-type]
+    return replace(_verified(before, changed, wanted), changed_at=wanted.at or unit.now)
+
+
+def _verified(before: Order, changed: Order, wanted: PlaceOrder) -> Order:
+    """Say who has checked the order as it is now: a check of what it said before does not count for it."""
+    nurse, pharmacist = bool(wanted.verified_by), wanted.encoded
+    if replace(changed, **{name: getattr(before, name) for name in _NOT_CHECKED}) == before:
+        nurse, pharmacist = nurse or before.nurse_verified, pharmacist or before.pharmacist_verified
+    return replace(changed, nurse_verified=nurse, pharmacist_verified=pharmacist)

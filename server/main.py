@@ -39,6 +39,7 @@ from server.live.project import Projector
 from server.live.waves import Lanes
 from server.nodes.service import NodeState, read_all
 from server.observations import unassigned as observations
+from server.observations.limits import LimitWatch
 from server.people.service import make_code
 from server.settings import ServerSettings
 from server.sites import Site
@@ -105,6 +106,7 @@ class WardServer:
         }
         self._lanes = {ward: Lanes(hub, ward) for ward, hub in self.hubs.items()}
         self._watch = FlowWatch(site.policy)
+        self._limits = LimitWatch(site.policy)
         self.his = HospitalLink(settings.his, store, site)
         self._nodes: list[NodeState] = []
         self._broker = _broker(settings)
@@ -112,7 +114,7 @@ class WardServer:
             Ingest(
                 store,
                 self._broker,
-                BatchWriter(self._watch),
+                BatchWriter(self._watch, self._limits),
                 self._written,
                 batch_s=settings.mqtt.batch_ms / 1000,
                 max_buffered=settings.mqtt.max_buffered,
@@ -121,7 +123,7 @@ class WardServer:
             if self._broker is not None
             else None
         )
-        self._targets = TargetPublisher(loop, self._publish_retained, site.policy, self._wards_of_nodes)
+        self._targets = TargetPublisher(loop, self._publish_retained, site.policy, lambda: self._nodes)
         self._seconds = 0
         self.app = create_app(self._context())
         self._listen()
@@ -156,9 +158,6 @@ class WardServer:
         if self._broker is not None:
             self._broker.publish(topic, payload, retain=True)
 
-    def _wards_of_nodes(self) -> list[tuple[str, str]]:
-        return [(node.id, node.ward) for node in self._nodes if node.ward]
-
     def _written(self, written: Written) -> None:
         """Show what one batch brought (event loop)."""
         picture = self._store.picture
@@ -170,6 +169,8 @@ class WardServer:
                 lanes.show(picture, encounter_id, wave)
         if written.nodes_changed:
             self._read_nodes()
+            self._targets.send(picture)
+        self._targets.heard(picture, written.heard)
 
     def _read_nodes(self) -> None:
         with self._store.reading() as connection:
@@ -228,7 +229,9 @@ class WardServer:
     def _jobs(self) -> dict[str, Callable[[], Awaitable[None]]]:
         retention = timedelta(hours=self._settings.storage.wave_retention_h)
         gaps = self.ingest.old_gaps if self.ingest is not None else frozenset
-        ticker = Ticker(self._store, self._site, self._watch, (self._each_second,), retention, gaps)
+        ticker = Ticker(
+            self._store, self._site, self._watch, (self._each_second,), retention, gaps, self._limits
+        )
         jobs: dict[str, Callable[[], Awaitable[None]]] = {"ticker": ticker.run, "teller": self.his.run_teller}
         if self.ingest is not None:
             jobs["ingest"] = self.ingest.run

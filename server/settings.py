@@ -61,12 +61,21 @@ class Mqtt(_Section):
 
 
 class His(_Section):
-    """The hospital information system; port 0 listens to none."""
+    """The hospital information system; port 0 listens to none.
+
+    With ``ca_file``, ``cert_file`` and ``key_file`` both directions speak TLS and both sides show
+    certificates; ours is then used as server and as client and must be issued for both. Without them
+    messages travel in the clear: only on this machine, or with named ``senders``.
+    """
 
     mllp_port: Port = 0
     mllp_host: str = "127.0.0.1"
     senders: tuple[str, ...] = ()
     send_to: str = ""
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    silent_after_s: Annotated[int, Field(ge=10, le=86_400)] = 300
     sending_application: str = "WARDLINK"
     sending_facility: str = "WARD"
     receiving_application: str = "HIS"

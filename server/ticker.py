@@ -12,22 +12,14 @@ from sqlalchemy import delete
 from clinical import alarms as machine
 from clinical.alarms import EffectKind
 from clinical.errors import UnavailableError
-from clinical.records import (
-    Administration,
-    Alarm,
-    AlarmPriority,
-    Association,
-    Encounter,
-    Infusion,
-    Order,
-    Patient,
-    Task,
-)
+from clinical.records import Alarm, AlarmPriority, Encounter, Flow, Infusion, Order, Task
 from server.alarms import service as alarms
 from server.devices.service import FLOWING, PRESENT
 from server.infusions.flow import FlowWatch
+from server.observations.limits import LimitWatch
 from server.sites import Site
 from server.storage import schema
+from server.storage.codec import TYPE_OF, Record
 from server.storage.picture import patient_of
 from server.storage.store import Store, UnitOfWork
 from server.tasks import service as tasks
@@ -36,7 +28,7 @@ log = structlog.get_logger(__name__)
 TICK_S = 1.0
 _EXTEND_EVERY, _TIDY_EVERY = timedelta(minutes=10), timedelta(minutes=5)
 _KEEP_FINISHED, _KEEP_ALARMS = timedelta(hours=48), timedelta(hours=12)
-_KEEP_STAYS = timedelta(hours=24)
+_KEEP_STAYS, _KEEP_SESSIONS = timedelta(hours=24), timedelta(days=30)
 
 
 class Ticker:
@@ -50,7 +42,9 @@ class Ticker:
         each_second: tuple[Callable[[], None], ...],
         wave_retention: timedelta,
         gaps: Callable[[], frozenset[tuple[str, str]]] = frozenset,
+        limits: LimitWatch | None = None,
     ) -> None:
+        self._limits = limits or LimitWatch(site.policy)
         self._gaps = gaps
         self._store, self._site, self._watch = store, site, watch
         self._each_second, self._wave_retention = each_second, wave_retention
@@ -73,6 +67,7 @@ class Ticker:
         for task in tasks.advance(unit):
             self._missed(unit, task)
         self._watch.tick(unit)
+        self._limits.tick(unit)
         self._note_gaps(unit)
         self._step_alarms(unit)
         if unit.now - self._extended >= _EXTEND_EVERY:
@@ -140,11 +135,13 @@ def tidy(unit: UnitOfWork, wave_retention: timedelta) -> None:
     for infusion in list(unit.all(Infusion)):
         if infusion.state not in FLOWING and _before(infusion.ended_at, unit.now - _KEEP_FINISHED):
             unit.retire(Infusion, infusion.id)
+            unit.retire(Flow, infusion.id)
     for task in list(unit.all(Task)):
         over = task.status not in tasks.WAITING | tasks.FLOWING
         if over and _before(task.changed_at, unit.now - _KEEP_FINISHED):
             unit.retire(Task, task.id)
     _tidy_stays(unit)
+    _tidy_doors(unit)
     unit.connection.execute(delete(schema.waves).where(schema.waves.c.effective < unit.now - wave_retention))
 
 
@@ -152,14 +149,51 @@ def _tidy_stays(unit: UnitOfWork) -> None:
     for stay in list(unit.all(Encounter)):
         if stay.status in PRESENT or not _before(stay.moved_at, unit.now - _KEEP_STAYS):
             continue
-        for kind in (Order, Task, Administration, Infusion):
-            for record_id in [one.id for one in unit.all(kind) if patient_of(one) == stay.patient_id]:
-                unit.retire(kind, record_id)
-        for association in list(unit.all(Association)):
-            if association.encounter_id == stay.id:
-                unit.retire(Association, association.id)
+        if any(one.patient_id == stay.patient_id and one.id != stay.id for one in unit.all(Encounter)):
+            _retire_stay(unit, stay)
+        else:
+            _retire_patient(unit, stay)
         unit.retire(Encounter, stay.id)
-        unit.retire(Patient, stay.patient_id)
+
+
+def _retire_stay(unit: UnitOfWork, stay: Encounter) -> None:
+    """Take what belongs to one stay alone; its patient has come back and everything else goes on."""
+    orders = {order.id for order in unit.all(Order) if order.encounter_id == stay.id}
+
+    def belongs(record: Record) -> bool:
+        return getattr(record, "encounter_id", "") == stay.id or getattr(record, "order_id", "") in orders
+
+    _retire(unit, belongs)
+
+
+def _retire_patient(unit: UnitOfWork, stay: Encounter) -> None:
+    """Take everything about a patient who is not here any more."""
+
+    def belongs(record: Record) -> bool:
+        return patient_of(record) == stay.patient_id or getattr(record, "encounter_id", "") == stay.id
+
+    _retire(unit, belongs)
+
+
+def _retire(unit: UnitOfWork, belongs: Callable[[Record], bool]) -> None:
+    """Take records out of the picture, and the flow of each bag with it; what still sounds stays."""
+    for kind, entries in unit.view.kinds.items():
+        for record in [entry.record for entry in entries.values() if belongs(entry.record)]:
+            if isinstance(record, Alarm) and alarms.is_open(record):
+                continue
+            unit.retire(TYPE_OF[kind], record.id)
+            if isinstance(record, Infusion):
+                unit.retire(Flow, record.id)
+
+
+def _tidy_doors(unit: UnitOfWork) -> None:
+    """Forget sessions, codes and leases that open nothing any more."""
+    for table, keep in (
+        (schema.sessions, _KEEP_SESSIONS),
+        (schema.one_time_codes, timedelta(0)),
+        (schema.leases, timedelta(0)),
+    ):
+        unit.connection.execute(delete(table).where(table.c.expires < unit.now - keep))
 
 
 def _before(at: datetime | None, limit: datetime) -> bool:

@@ -1,10 +1,13 @@
-"""``wardlink data``: verify, export and back up the hospital's own data. Works while the server runs.
+"""``wardlink data``: verify, export, back up and restore the hospital's own data.
+
+All but restore work while the server runs.
 
 ::
 
     wardlink data verify --config server.toml          # audit chain, schema, facts, committed intervals
     wardlink data export --config server.toml --to DIR # one JSON Lines file per table, with a manifest
     wardlink data backup --config server.toml --to FILE # SQLite only: a consistent copy, then verified
+    wardlink data restore --config server.toml --from FILE  # SQLite only, the server stopped
 """
 
 from __future__ import annotations
@@ -17,9 +20,13 @@ from typing import Any
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``wardlink data``."""
-    parser.add_argument("action", choices=("verify", "export", "backup"))
+    parser.add_argument("action", choices=("verify", "export", "backup", "restore"))
     parser.add_argument("--config", type=Path, required=True, help="the server's settings file (TOML)")
     parser.add_argument("--to", type=Path, help="export: a new directory; backup: a new file")
+    parser.add_argument("--from", dest="source", type=Path, help="restore: a file that backup wrote")
+    parser.add_argument(
+        "--force", action="store_true", help="restore: replace a store that holds data; it is kept beside"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -32,9 +39,20 @@ def run(args: argparse.Namespace) -> int:
     url = settings.read(args.config).storage.url
     if args.action == "verify":
         return _show(args, care.verify(url))
+    if args.action == "restore":
+        return _restore(args, url)
     if args.to is None:
         raise BadInputError("usage", "say where to: --to PATH")
     return _show(args, care.export(url, args.to) if args.action == "export" else care.backup(url, args.to))
+
+
+def _restore(args: argparse.Namespace, url: str) -> int:
+    from clinical.errors import BadInputError
+    from server.storage.restore import restore
+
+    if args.source is None:
+        raise BadInputError("usage", "say which backup: --from FILE")
+    return _show(args, restore(url, args.source, force=args.force))
 
 
 def _show(args: argparse.Namespace, report: dict[str, Any]) -> int:

@@ -19,7 +19,12 @@ class RoundListPage(Page):
 
     state = StateProperty(WardState())
     occupied = StateProperty(())
-    acts = MappingProxyType({"filter": lambda logic, key: logic.ward.show(key)})
+    acts = MappingProxyType(
+        {
+            "filter": lambda logic, key: logic.ward.show(key),
+            "search": lambda logic, key: logic.ward.search(key),
+        }
+    )
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -63,7 +68,8 @@ class RoundPatientPage(Page):
         if self.logic is None or self.state.banner is None:
             return
         after = following(self.logic.ward.state.cards, self.state.banner.bed)
-        self.next_bed, self.next_patient = (after.bed, after.patient_id) if after else ("", "")
+        self.next_bed = f"{after.bed} {after.name}" if after else ""
+        self.next_patient = after.patient_id if after else ""
 
 
 def following(cards: tuple[BedCard, ...], bed: str) -> BedCard | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kivy.clock import Clock
 
+from clinical.records import Alarm
 from pda_app.doctor.pages import RoundListPage, RoundPatientPage
 from pda_app.nurse.alarms import AlarmsPage
 from pda_app.nurse.more import MorePage
@@ -33,6 +34,13 @@ NOT_A_DOCTORS = frozenset({"acknowledge", "mute", "task", "infusion"})
 """What only the nurse at the bed does."""
 
 
+def open_patient_of(logic: Any, alarm_id: str) -> None:
+    """A doctor who touches an alarm looks at its patient; going there is the nurse's answer."""
+    alarm = logic.desk.book.get(Alarm, alarm_id)
+    if alarm is not None and alarm.patient_id:
+        logic.open_patient(alarm.patient_id)
+
+
 @cache
 def load_doctor() -> None:
     """Make the doctor's screens known to Kivy; safe to call again."""
@@ -45,7 +53,9 @@ class DoctorWindow(HandheldWindow):
 
     role = "doctor"
     pages = PAGES
-    acts = MappingProxyType({act: do for act, do in ACTS.items() if act not in NOT_A_DOCTORS})
+    acts = MappingProxyType(
+        {act: do for act, do in ACTS.items() if act not in NOT_A_DOCTORS} | {"alarm": open_patient_of}
+    )
     sign_in = SignInPage
     overlays_alarms = False  # a doctor sees them in the list; going to the bed is the nurse's answer
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
-from kivy.properties import StringProperty
+from kivy.properties import BooleanProperty, StringProperty
 
 from clinical.bedside_check.model import Right
 from pda_app.presenters.states import CheckState, RightLine, Tone
 from pda_app.widgets.base import Card, Col, Surface
 from pda_app.widgets.check import DrugCard, ReasonChip, RightRow
 from pda_app.widgets.context import tr
+from pda_app.widgets.entry import typed
 from pda_app.widgets.lists import TaskItem
 from pda_app.widgets.overlays import Overlay
 from pda_app.widgets.page import Page
 from pda_app.widgets.state import StateProperty
 
 TIME_TONES = {"ok": Tone.ACT, "unjudged": Tone.ACT, "warn": Tone.WARN, "stop": Tone.BAD}
+SITE_SHEET = {"open-sites": True, "close-sites": False, "site": False}
 
 
 class CheckPage(Page):
@@ -25,6 +27,7 @@ class CheckPage(Page):
 
     state = StateProperty(CheckState())
     findings = StateProperty(())
+    choosing = BooleanProperty(False)  # the sheet of puncture sites is open
     acts = MappingProxyType(
         {
             "primary": lambda logic, _: logic.check.primary(),
@@ -39,6 +42,7 @@ class CheckPage(Page):
             "not-given-text": lambda logic, key: logic.check.not_given_text(key),
             "record-not-given": lambda logic, _: logic.check.record_not_given(),
             "close-sheet": lambda logic, _: logic.check.close_sheet(),
+            "second-done": lambda logic, _: logic.check.second_done(),
         }
     )
 
@@ -55,7 +59,13 @@ class CheckPage(Page):
         self.reveal(RightRow, lambda row: row.item.mark in ("stop", "warn"))
 
     def hear(self, act: str, key: str) -> bool:
-        """The volume is typed on a pad; everything else goes straight to the presenter."""
+        """Numbers are typed on a pad, sites chosen on a sheet; the rest goes straight to the presenter."""
+        if act == "key" and self.state.second is not None:
+            before = self.state.second.value
+            self.logic.check.second_value(typed(before, key))
+            return True
+        if act in SITE_SHEET:
+            self.choosing = SITE_SHEET[act]
         if act == "number" and self.state.start is not None:
             self.open_pad(
                 label=tr.w("volume-in-bag"),
@@ -64,7 +74,7 @@ class CheckPage(Page):
                 take=self.logic.check.volume,
             )
             return True
-        return super().hear(act, key)
+        return super().hear(act, key) or act in SITE_SHEET
 
 
 class OrderCard(DrugCard):
@@ -118,6 +128,18 @@ class StartHint(Surface):
 
 class NotGivenOverlay(Overlay):
     """Held, refused or not given, and why."""
+
+    item = StateProperty(None)
+
+
+class SecondOverlay(Overlay):
+    """The second person's own calculation."""
+
+    item = StateProperty(None)
+
+
+class SiteOverlay(Overlay):
+    """The puncture sites to choose from."""
 
     item = StateProperty(None)
 

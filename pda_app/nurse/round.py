@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from pda_app.presenters.states import RoundState
-from pda_app.widgets.base import Card, Row
+from pda_app.widgets.base import Card, Row, Touch
 from pda_app.widgets.context import tr
 from pda_app.widgets.items import FlowBox
 from pda_app.widgets.overlays import Overlay
@@ -64,6 +64,12 @@ class SeenCard(Card):
     """What the nurse sees: the site, and the drops as counted."""
 
     item = StateProperty(None)
+
+
+class SeenField(Touch):
+    """Drops per minute as counted by eye; a tap opens the pad."""
+
+    item = StateProperty(RoundState())
 
 
 class MessageLine(Row):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Any
 
 from kivy.properties import BooleanProperty, StringProperty
 from kivy.uix.boxlayout import BoxLayout
@@ -19,12 +20,32 @@ class TodayPage(Page):
     """The list a nurse works through."""
 
     state = StateProperty(TodayState())
+    searching = BooleanProperty(False)
     acts = MappingProxyType(
         {
             "filter": lambda logic, key: logic.today.show(key),
             "arrange": lambda logic, key: logic.today.arrange(key),
+            "search": lambda logic, key: logic.today.search(key),
         }
     )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fbind("state", self._unhide)
+        self._unhide()
+
+    def _unhide(self, *_: object) -> None:
+        # A list is never narrowed by words nobody can see.
+        self.searching = self.searching or bool(self.state.query)
+
+    def hear(self, act: str, key: str) -> bool:
+        """The magnifier opens the field, and closes it with what was typed."""
+        if act != "search-open":
+            return super().hear(act, key)
+        self.searching = not self.searching
+        if not self.searching:
+            self.logic.today.search("")
+        return True
 
 
 class TimeList(Card):

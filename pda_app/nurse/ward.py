@@ -13,4 +13,9 @@ class WardPage(Page):
     """The ward at a glance."""
 
     state = StateProperty(WardState())
-    acts = MappingProxyType({"filter": lambda logic, key: logic.ward.show(key)})
+    acts = MappingProxyType(
+        {
+            "filter": lambda logic, key: logic.ward.show(key),
+            "search": lambda logic, key: logic.ward.search(key),
+        }
+    )

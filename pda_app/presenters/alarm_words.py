@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clinical.codes import CODES
-from clinical.records import Alarm, AlarmPriority
+from clinical.records import Alarm, AlarmPriority, Device
+from pda_app.book import Book
 from pda_app.presenters import words
 from pda_app.presenters.states import Msg, Text, Tone
 
@@ -14,6 +15,9 @@ TONES = {
     AlarmPriority.NONE: Tone.PLAIN,
 }
 STARS = {AlarmPriority.HIGH: 3, AlarmPriority.MEDIUM: 2, AlarmPriority.LOW: 1, AlarmPriority.NONE: 0}
+
+_SIDES = frozenset({"limit-low", "limit-high"})
+_COUNTED = ("remaining_ml", "infused_ml", "silent_s", "age_s")
 
 
 def is_open(alarm: Alarm) -> bool:
@@ -57,17 +61,36 @@ def unit(alarm: Alarm) -> Text:
     return next((text for name, text in units.items() if name in alarm.params), "")
 
 
-def cause(alarm: Alarm) -> Text:
+def cause(book: Book, alarm: Alarm) -> Text:
     """What it is about."""
     code = CODES.get(str(alarm.params.get("code", "")))
     about = code.label if code is not None else ""
-    return Msg.of(f"alarm.{alarm.condition}", about=about, value=value(alarm))
+    return Msg.of(f"alarm.{alarm.condition}", about=about, detail=_detail(book, alarm))
+
+
+def _detail(book: Book, alarm: Alarm) -> Text:
+    """Which finding, which rule, or whose device; empty when the condition says all."""
+    match alarm.condition:
+        case "site-finding":
+            finding = parameter(alarm, "finding")
+            return Msg(f"finding-site.{finding}") if finding else ""
+        case "given-against-order" | "possible-double-dose":
+            rule = parameter(alarm, "code")
+            return Msg(f"outcome-code.{rule}") if rule else ""
+        case _:
+            device = book.get(Device, alarm.device_id)
+            return device.label or device.id if device else parameter(alarm, "node", "handheld")
 
 
 def limit(alarm: Alarm) -> Text:
-    """Which bound it crossed; empty when there is none."""
-    bound = parameter(alarm, "limit", "ordered")
-    return Msg.of("alarm.limit", limit=words.joined("space", bound, unit(alarm))) if bound else ""
+    """Which bound it crossed, what was ordered, or what its number counts; empty when there is none."""
+    for name in ("limit", "ordered"):
+        bound = parameter(alarm, name)
+        if bound:
+            side = f"-{alarm.condition}" if name == "limit" and alarm.condition in _SIDES else ""
+            return Msg.of(f"alarm.bound-{name}{side}", limit=words.joined("space", bound, unit(alarm)))
+    counted = next((name for name in _COUNTED if name in alarm.params), "")
+    return Msg(f"alarm.counts-{counted}") if counted else ""
 
 
 def escalated(alarm: Alarm) -> Text:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from clinical.errors import WardlinkError
 from clinical.exchange import AlarmAcknowledged
-from clinical.records import Alarm, AlarmPriority, Patient
+from clinical.records import Alarm, AlarmPriority
 from pda_app.ports import Cue
-from pda_app.presenters import alarm_words, words
+from pda_app.presenters import alarm_words
+from pda_app.presenters.alarm_view import about, view
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.observable import Observable
-from pda_app.presenters.states import AlarmRow, AlarmsState, AlarmView, Button, Msg, Text, Tone
+from pda_app.presenters.states import AlarmRow, AlarmsState, Button, Msg, Text, Tone
 
 MUTE_S = 120
 _RANK = {AlarmPriority.HIGH: 0, AlarmPriority.MEDIUM: 1, AlarmPriority.LOW: 2, AlarmPriority.NONE: 3}
@@ -38,7 +38,13 @@ class Alarms(Observable[AlarmsState]):
         self._busy: set[str] = set()
 
     def show(self, alarm_id: str) -> None:
-        """A line of the queue or of the page was touched."""
+        """A line was touched: a calling alarm is shown; of one that somebody has, its patient."""
+        alarm = self._desk.book.get(Alarm, alarm_id)
+        if alarm is None:
+            return
+        if not alarm_words.is_calling(alarm):
+            self._on_go(alarm)
+            return
         self._chosen = alarm_id
         self.refresh()
 
@@ -57,7 +63,6 @@ class Alarms(Observable[AlarmsState]):
 
     def refresh(self) -> None:
         """Draw again from the newest facts and time."""
-        now = self._desk.now()
         calling = self._calling()
         current = self._current()
         rest = [one for one in calling if current is None or one.id != current.id]
@@ -66,15 +71,23 @@ class Alarms(Observable[AlarmsState]):
         self._set(
             replace(
                 self.state,
-                current=self._view(current, now) if current else None,
+                current=view(self._desk, current) if current else None,
                 queue=tuple(self._row(one) for one in rest),
                 rows=tuple(self._row(one) for one in rows),
-                acknowledge=Button(text=Msg("alarm.go"), tone=Tone.ACT, icon="GIVE", busy=bool(self._busy)),
+                acknowledge=Button(text=Msg("alarm.go"), tone=Tone.ACT, icon="go", busy=bool(self._busy)),
                 mute=Button(text=Msg("alarm.mute"), enabled=muted_s == 0, icon="sound-off"),
                 muted_s=muted_s,
-                empty="" if rows else Msg("alarm.none"),
+                empty="" if rows else self._empty(),
+                picture=self._desk.picture,
             )
         )
+
+    def _empty(self) -> Text:
+        """Nothing is said about the ward without its facts, nor about now with old ones."""
+        none: Text = Msg("alarm.none")
+        if self._desk.sync.link.silent:
+            none = Msg.of("alarm.none-offline", time=self._desk.hhmm(self._desk.book.fetched_at))
+        return self._desk.unread() or none
 
     def tick(self) -> None:
         """Sound the worst alarm again in its rhythm; called about once a second."""
@@ -97,7 +110,9 @@ class Alarms(Observable[AlarmsState]):
     def _speak(self, alarm: Alarm) -> None:
         """Bed and cause, for high alarms only."""
         if alarm.priority is AlarmPriority.HIGH:
-            self._desk.speak(Msg.of("alarm.spoken", bed=alarm.bed, cause=alarm_words.cause(alarm)))
+            self._desk.speak(
+                Msg.of("alarm.spoken", bed=alarm.bed, cause=alarm_words.cause(self._desk.book, alarm))
+            )
 
     def _calling(self, lowest: AlarmPriority = AlarmPriority.MEDIUM) -> list[Alarm]:
         some = (one for one in self._desk.book.all(Alarm) if alarm_words.is_calling(one))
@@ -125,29 +140,6 @@ class Alarms(Observable[AlarmsState]):
         self._desk.cue(Cue.RECORDED)
         self._on_go(alarm)
 
-    def _view(self, alarm: Alarm, now: datetime) -> AlarmView:
-        patient = self._desk.book.get(Patient, alarm.patient_id)
-        seconds = max(int((now - alarm.started_at).total_seconds()), 0)
-        age = words.age(patient.birth_date, now.date()) if patient else ""
-        return AlarmView(
-            alarm_id=alarm.id,
-            priority=alarm.priority,
-            head=Msg(f"alarm.priority-{alarm.priority}"),
-            stars=alarm_words.STARS[alarm.priority],
-            bed=alarm.bed,
-            name=patient.name if patient else "",
-            demographics=words.joined("dot", words.sex(patient.sex), age) if patient else "",
-            cause=alarm_words.cause(alarm),
-            value=alarm_words.value(alarm),
-            unit=alarm_words.unit(alarm),
-            limit=alarm_words.limit(alarm),
-            age=f"{seconds // 60:02d}:{seconds % 60:02d}",
-            note=Msg("alarm.secondary-display"),
-            escalation=alarm_words.escalated(alarm),
-            infusion_id=alarm.infusion_id,
-            patient_id=alarm.patient_id,
-        )
-
     def _row(self, alarm: Alarm) -> AlarmRow:
         who: Text = ""
         if alarm.acknowledged_by:
@@ -160,7 +152,8 @@ class Alarms(Observable[AlarmsState]):
             priority=alarm.priority,
             tone=alarm_words.TONES[alarm.priority],
             bed=alarm.bed,
-            text=alarm_words.cause(alarm),
+            text=alarm_words.cause(self._desk.book, alarm),
+            about=about(self._desk, alarm),
             at=self._desk.hhmm(alarm.started_at),
             acknowledged=who,
         )

@@ -174,8 +174,7 @@ class App(Frame):
 
     def _draw(self) -> None:
         """Bring every visible state up to date; unchanged states tell nobody."""
-        session = self._desk.session
-        if session is None and self.state.screen is not Screen.SIGN_IN:
+        if self._desk.session is None and self.state.screen is not Screen.SIGN_IN:
             self._leave()
         locked = self._desk.sessions.locked
         if locked and not self.state.locked:
@@ -313,7 +312,7 @@ class App(Frame):
         self._draw()
 
     def _check_done(self, patient_id: str) -> None:
-        self.toast(self._recorded_text(), Tone.OK)
+        self.toast(self._desk.recorded_text(), Tone.OK)
         running, now = infusions.running(self._desk, patient_id), self._desk.now()
         started = [one for one in running if (now - one.started_at).total_seconds() < 10]
         self._history = []
@@ -330,11 +329,8 @@ class App(Frame):
         self._history = [Screen.TODAY]
         self._show(Screen.PATIENT)
 
-    def _recorded_text(self) -> Text:
-        return Msg("toast.recorded") if self._desk.sync.link.online else Msg("toast.kept-here")
-
     def _round_done(self, patient_id: str) -> None:
-        self.toast(self._recorded_text(), Tone.OK)
+        self.toast(self._desk.recorded_text(), Tone.OK)
         self._show_patient(patient_id)
 
     def _go_to_alarm(self, alarm: Alarm) -> None:
@@ -373,18 +369,24 @@ class App(Frame):
         self.check.clear()
         self.round.open("")
         self.patient.open("")
-        self._history = []
+        self._begin_anew()
         self._on_answer = None
         self.close_scan_sheet()
         self._set(replace(self.state, screen=Screen.SIGN_IN, dialog=None, locked=False))
         self.sign_in.ask_badge(Msg("sign-in.wiped") if self._desk.sync.wiped else "")
+
+    def _begin_anew(self) -> None:
+        """What the nurse before looked for must not hide a task from the next."""
+        self._history = []
+        self.today.reset()
+        self.ward.reset()
 
     def _signed_in(self, same_nurse: bool) -> None:
         """The pad was right. Another nurse never sees the work of the one before."""
         if not same_nurse:
             self.check.clear()
             self.round.open("")
-            self._history = []
+            self._begin_anew()
             self.close_scan_sheet()
             self._set(replace(self.state, screen=Screen.TODAY, dialog=None))
         self._background.spawn(self._load())

@@ -29,7 +29,7 @@ from clinical.identifiers import resolve
 from clinical.records import Order, Practitioner, Task
 from pda_app.ids import uuid7
 from pda_app.ports import Cue
-from pda_app.presenters import check_events, check_words
+from pda_app.presenters import check_events, check_words, second
 from pda_app.presenters.asked import Asked, gist, merged
 from pda_app.presenters.check_view import CheckView, NotGiven
 from pda_app.presenters.desk import Desk, error_text
@@ -109,7 +109,20 @@ class MedicationCheck(Observable[CheckState]):
     def badge(self, person: Practitioner) -> None:
         """A second person's badge was read."""
         witness = Witness(id=person.id, roles=person.roles, badge_at=self._desk.now())
-        self._change(replace(self._draft, witness=witness))
+        level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
+        opens = level >= second.ADVISED
+        self._change(replace(self._draft, witness=witness, second_open=opens, second=""))
+
+    def second_value(self, text: str) -> None:
+        """The second person types what she calculated."""
+        if self._draft.second_open:
+            self._draft = replace(self._draft, second=text.strip())
+            self._draw()
+
+    def second_done(self) -> None:
+        """The second person has calculated: both values are compared."""
+        if self._draft.second_open and self._draft.second_value is not None:
+            self._change(self._draft.calculated())
 
     # --- touches ------------------------------------------------------------------------------------
 
@@ -140,7 +153,8 @@ class MedicationCheck(Observable[CheckState]):
     def primary(self) -> None:
         """The right button: scan, scan again, or record; never anything else than what it says."""
         asked = self._asked
-        if self._busy or self._recorded or asked is None or not self.state.primary.enabled:
+        covered = self._draft.second_open
+        if self._busy or self._recorded or covered or asked is None or not self.state.primary.enabled:
             return
         if self._view.gives(asked):
             self._record_given(asked)
@@ -166,9 +180,14 @@ class MedicationCheck(Observable[CheckState]):
             self._draw()
 
     def close_sheet(self) -> None:
-        """Back from the sheet; nothing was recorded."""
+        """Back from the sheet; nothing was recorded, and a needed second person counts no longer."""
         self._not_given = None
-        self._draw()
+        if not self._draft.second_open:
+            self._draw()
+            return
+        level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
+        witness = self._draft.witness if level < second.NEEDED else None
+        self._change(replace(self._draft, witness=witness, second_open=False, second=""))
 
     def outcome(self, code: str) -> None:
         """Held, refused or not given."""
@@ -222,11 +241,12 @@ class MedicationCheck(Observable[CheckState]):
         """Answers for what is shown now, added to answers already given to this question."""
         asked, witness = self._asked, self._draft.witness
         open_now = check_words.answerable(asked.result, witness=witness is not None) if asked else []
-        second = {one.code for one in open_now if one.override is OverrideClass.SECOND}
+        by_second = {one.code for one in open_now if one.override is OverrideClass.SECOND}
+        by_second |= {one.code for one in self._draft.overrides if one.by}
         by = witness.id if witness else ""
         codes = [one.code for one in self._draft.overrides] + [one.code for one in open_now]
         return tuple(
-            Override(code=one, reason=code, by=by if one in second else "") for one in dict.fromkeys(codes)
+            Override(code=one, reason=code, by=by if one in by_second else "") for one in dict.fromkeys(codes)
         )
 
     def _asker(self, *, online: bool) -> Asker:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from clinical.bedside_check.model import Action, CheckResult, Finding, Right, Word
 from clinical.infusion import arithmetic
-from clinical.records import Device, Order, Patient, Practitioner, Task
-from pda_app.presenters import check_words, tasks, words
+from clinical.records import Device, Order, Patient, Task
+from pda_app.presenters import check_words, second, tasks, words
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.draft import Draft
 from pda_app.presenters.states import (
@@ -121,8 +121,9 @@ class CheckView:
             prn_reasons=self._prn(draft, result),
             reasons=self._reasons(draft, result),
             not_given=self._sheet(not_given) if not_given is not None else None,
-            witness=self._witness(draft),
-            verdict=self._verdict(asked),
+            witness=second.line(self._desk, draft),
+            second=second.sheet(self._desk, draft, result),
+            verdict=self._verdict(draft, asked),
             secondary=self._secondary(order, hidden=hidden, busy=busy, recorded=recorded),
             primary=self._primary(draft, asked, busy=busy, recorded=recorded),
             recorded=recorded,
@@ -233,13 +234,7 @@ class CheckView:
             ),
         )
 
-    def _witness(self, draft: Draft) -> Text:
-        if draft.witness is None:
-            return ""
-        person = self._desk.book.get(Practitioner, draft.witness.id)
-        return Msg.of("check.witness", name=person.name if person else draft.witness.id)
-
-    def _verdict(self, asked: Asked) -> Verdict:
+    def _verdict(self, draft: Draft, asked: Asked) -> Verdict:
         if asked.phase == "waiting":
             return Verdict(kind="waiting", reason=Msg("verdict.waiting"))
         if asked.phase == "refused":
@@ -250,6 +245,8 @@ class CheckView:
         if self.needs_input(asked):
             return Verdict(kind="needs", reason=Msg(f"need.{asked.result.needs[0]}"), note=note)
         word = asked.result.word
+        if word is Word.STOP:
+            note = words.joined("lines", second.hint(draft, asked.result), note)
         return Verdict(
             kind=word.lower(),
             word=Msg(f"verdict.{word.lower()}"),

@@ -118,7 +118,7 @@ def _value(desk: Desk, result: CheckResult, right: Right) -> Text:
         case Right.DOSE:
             return _dose(result, order)
         case Right.ROUTE:
-            return words.route(result.route or (order.route if order else ""))
+            return words.route_of(order, result.route) if order else words.route(result.route)
         case Right.TIME:
             return _time(desk, result)
         case _:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 from clinical.bedside_check.model import HandheldState, Operator
 from clinical.errors import WardlinkError
+from clinical.exchange import Ward
 from clinical.records import Practitioner
 from pda_app.book import Book
 from pda_app.ids import uuid7
 from pda_app.ports import Cue, Ports
-from pda_app.presenters.states import Msg, Text, Tone
+from pda_app.presenters.states import Msg, Picture, Text, Tone
 from pda_app.session import Session, Sessions
 from pda_app.settings import HandheldSettings
 from pda_app.sync import Sync
@@ -43,6 +44,7 @@ class Desk:
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     toast: Callable[[Text, Tone], None]
     speak: Callable[[Text], None]
+    last_ward: Ward | None = None  # of whoever signed in here last; all that is known on the sign-in page
 
     @property
     def session(self) -> Session | None:
@@ -54,9 +56,28 @@ class Desk:
         return self.sync.now()
 
     @property
+    def ward(self) -> Ward:
+        """The ward as the newest picture has it; before there is one, as the sign-in told."""
+        if self.book.ward.id:
+            return self.book.ward
+        told = self.session.ward if self.session is not None else self.last_ward
+        return told or self.book.ward
+
+    @property
+    def picture(self) -> Picture:
+        """Whether the ward's facts are here: an empty list means nothing before they are."""
+        if self.book.fetched_at is not None:
+            return Picture.HERE
+        return Picture.MISSING if self.sync.link.silent else Picture.READING
+
+    def unread(self) -> Text:
+        """Why nothing can be said about the ward; empty when its facts are here."""
+        return "" if self.picture is Picture.HERE else Msg(f"data.{self.picture}")
+
+    @property
     def zone(self) -> tzinfo:
         """The ward's time zone."""
-        return ZoneInfo(self.book.ward.zone or "UTC")
+        return ZoneInfo(self.ward.zone or "UTC")
 
     def hhmm(self, at: datetime | None) -> str:
         """Ward clock time, or empty."""
@@ -102,6 +123,10 @@ class Desk:
         """A colleague's name as written; the id when nobody knows it."""
         person = self.book.get(Practitioner, id_)
         return person.name if person is not None else id_
+
+    def recorded_text(self) -> Text:
+        """That it is recorded, or that it is kept here and sent when the server answers."""
+        return Msg("toast.recorded") if self.sync.link.online else Msg("toast.kept-here")
 
     def failed(self, error: WardlinkError) -> None:
         """Say that something was not done, and what to do."""

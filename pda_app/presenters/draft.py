@@ -48,6 +48,8 @@ class Draft:
     reason_text: str = ""
     overrides: tuple[Override, ...] = ()
     witness: Witness | None = None
+    second_open: bool = False  # the second person is calculating
+    second: str = ""  # as typed by the second person; never shown afterwards
 
     @property
     def is_empty(self) -> bool:
@@ -58,6 +60,18 @@ class Draft:
     def volume_ml(self) -> Decimal | None:
         """The typed volume, None while it is not a volume."""
         return volume(self.volume)
+
+    @property
+    def second_value(self) -> Decimal | None:
+        """What the second person calculated, None while it is not a number above 0."""
+        return amount(self.second)
+
+    def calculated(self) -> Draft:
+        """Take the second person's own value; it travels with the witness."""
+        if self.witness is None:
+            return self
+        witness = replace(self.witness, value=self.second_value)
+        return replace(self, witness=witness, second_open=False, second="")
 
     def unanswered(self, **changes: object) -> Draft:
         """Change what is asked: reasons given for the old question do not answer the new one."""
@@ -93,8 +107,14 @@ def volume(text: str) -> Decimal | None:
     """Read a volume in mL; None unless it is a plain number above 0 and not larger than any bag."""
     if not (text.isascii() and text.replace(".", "", 1).isdecimal()) or len(text) > 7:
         return None
+    value = amount(text)
+    return value if value is not None and value <= MAX_VOLUME_ML else None
+
+
+def amount(text: str) -> Decimal | None:
+    """Read a plain number above 0."""
     try:
-        value = Decimal(text)
+        value = Decimal(text) if text.isascii() else Decimal(0)
     except InvalidOperation:
         return None
-    return value if 0 < value <= MAX_VOLUME_ML else None
+    return value if value.is_finite() and value > 0 else None

@@ -75,7 +75,12 @@ def _measure(_: Desk, value: str) -> Text:
 
 def _ordered(desk: Desk, value: str) -> Text:
     """An ordered route is a word, an ordered amount a number with its unit."""
-    return words.route(value) if value.isalpha() and value.isupper() else _plain(desk, value)
+    return _route(desk, value) if value.isalpha() and value.isupper() else _plain(desk, value)
+
+
+def _route(_: Desk, value: str) -> Text:
+    """Into a vein is all that the code says: whether it drips or is pushed depends on the order."""
+    return Msg("route.vein") if value in {"IV", "IVPB"} else words.route(value)
 
 
 def _times(desk: Desk, value: str) -> Text:
@@ -101,7 +106,7 @@ _READERS: dict[str, Callable[[Desk, str], Text]] = {
     "ordered": _ordered,
     "product": _product,
     "reason": _family("finding-reason"),
-    "route": _family("route"),
+    "route": _route,
     "severity_word": _family("severity"),
     "site": _family("site"),
     "state": _family("status"),

@@ -10,6 +10,7 @@ from decimal import Decimal
 from clinical.errors import WardlinkError
 from clinical.exchange import DeviceAssociated, Event, InfusionChanged, PatrolRecorded
 from clinical.infusion import arithmetic
+from clinical.infusion.drops import INTERVALS
 from clinical.records import Device, Flow, Infusion, InfusionState, Order, Patient
 from pda_app.book import FlowPoint
 from pda_app.ids import uuid7
@@ -236,7 +237,7 @@ class InfusionRound(Observable[RoundState]):
         started = Msg.of("round.started", time=self._desk.hhmm(infusion.started_at))
         factor = words.joined("space", str(infusion.drops_per_ml), Msg("unit.{gtt}/mL"))
         sensor = Msg.of("round.sensor", label=device.label or device.id) if device else ""
-        return words.joined("dot", words.route(order.route) if order else "", started, factor, sensor)
+        return words.joined("dot", words.route_of(order) if order else "", started, factor, sensor)
 
     @staticmethod
     def _rate(infusion: Infusion, flow: Flow | None) -> RatePair:
@@ -246,7 +247,7 @@ class InfusionRound(Observable[RoundState]):
             ordered_ml_h=words.number(infusion.rate_ml_h, 1),
             measured_gtt_min=words.number(gtt, 0) if gtt is not None else "",
             measured_ml_h=words.number(ml_h, 0) if ml_h is not None else "",
-            window=Msg("round.measured-now") if flow else Msg("flow.no-live"),
+            window=Msg.of("round.window", n=str(INTERVALS)) if flow else Msg("flow.no-live"),
             deviation=_deviation(infusion, flow),
         )
 
@@ -348,8 +349,8 @@ def _deviation(infusion: Infusion, flow: Flow | None) -> Deviation:
     percent = flow.deviation_percent
     if percent is None:
         percent = arithmetic.deviation_percent(flow.gtt_min, infusions.gtt_min(infusion))
-    shown = f"{percent:+.0f}%" if percent is not None else "--"
-    arrow = "up" if (percent or 0.0) > 0.5 else "down" if (percent or 0.0) < -0.5 else ""
+    shown = words.percent(percent) if percent is not None else "--"
+    arrow = {"+": "up", "-": "down"}.get(shown[0], "") if percent is not None else ""
     if flow.state in {"no-flow", "free-flow", "empty"}:
         return Deviation(tone=Tone.BAD, arrow=arrow, percent=shown, word=Msg(f"flow.{flow.state}"))
     if flow.state in {"slow", "fast"}:

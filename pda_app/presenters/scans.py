@@ -11,7 +11,7 @@ from clinical.identifiers import Identified, resolve
 from clinical.records import Device, Encounter, Patient, Practitioner
 from pda_app.ports import Broken, Cue, Read
 from pda_app.presenters.desk import Desk
-from pda_app.presenters.states import Button, Choice, Msg, ScanSheet, Screen, Text, Tone
+from pda_app.presenters.states import Button, Choice, Msg, Picture, ScanSheet, Screen, Text, Tone
 from pda_app.scanning import split_aim
 from pda_app.session import badge_number
 
@@ -42,7 +42,10 @@ class ScanRouter:
             await self._refuse("dialog-open", covered)
         else:
             self._app.close_scan_sheet()
-            await self._work(read, seen)
+            if self._desk.picture is Picture.HERE:
+                await self._work(read, seen)
+            else:
+                await self._refuse("no-data", Msg("scan.no-data"))
 
     def _covered(self) -> Msg | None:
         """What lies over the screen: a scan would change what the nurse cannot see."""
@@ -52,7 +55,8 @@ class ScanRouter:
         if app.alarms.state.current is not None:
             return Msg("scan.alarm-open")
         checking, rounding = app.state.screen is Screen.CHECK, app.state.screen is Screen.ROUND
-        sheet = app.check.state.not_given if checking else app.round.state.sheet if rounding else None
+        check = app.check.state
+        sheet = (check.not_given or check.second) if checking else app.round.state.sheet if rounding else None
         return Msg("scan.dialog-open") if sheet is not None else None
 
     async def _sign_in(self, read: Read, seen: Identified) -> None:

@@ -30,18 +30,18 @@ class SignIn(Observable[SignInState]):
 
     async def load(self) -> None:
         """Read who signed in here lately."""
-        self._people = await self._desk.ports.store.people()
+        await self._meet()
         self.refresh()
 
     def refresh(self) -> None:
         """Redraw with the newest connection and ward."""
-        ward = self._desk.book.ward.display if self._desk.book.ward.id else self._known_ward()
+        ward = self._desk.ward
         locked = self._desk.sessions.locked
         self._set(
             replace(
                 self.state,
-                ward=ward,
-                offline=not self._desk.sync.link.online,
+                ward=ward.display if ward.id else "",
+                offline=self._desk.sync.link.silent,
                 unlocking=locked,
                 recent=tuple(map(self._recent, self._people[:_RECENT])),
             )
@@ -99,7 +99,7 @@ class SignIn(Observable[SignInState]):
         except WardlinkError as error:
             self._refused(error)
             return
-        self._people = await self._desk.ports.store.people()
+        await self._meet()
         self._desk.cue(Cue.RECORDED)
         self.ask_badge()
         self.refresh()
@@ -136,8 +136,10 @@ class SignIn(Observable[SignInState]):
             badge=person.badge, name=name, initial=name[:1], when=self._desk.hhmm(person.last_at)
         )
 
-    def _known_ward(self) -> Text:
-        return self._people[0].ward.display if self._people else ""
+    async def _meet(self) -> None:
+        """Read who signed in here lately, and where."""
+        self._people = await self._desk.ports.store.people()
+        self._desk.last_ward = self._people[0].ward if self._people else None
 
 
 def _card(number: str, person: Practitioner) -> PersonCard:

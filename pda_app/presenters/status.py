@@ -16,14 +16,14 @@ def status_bar(desk: Desk) -> StatusBar:
     """Draw the status from link, book and session."""
     sync, book, session = desk.sync, desk.book, desk.session
     return StatusBar(
-        ward=book.ward.display if book.ward.id else "",
-        ward_code=book.ward.id,
+        ward=desk.ward.display if desk.ward.id else "",
+        ward_code=desk.ward.id,
         user=session.practitioner.name if session is not None else "",
         connection=_connection(desk),
         data_at=Msg.of("status.data-at", time=desk.hhmm(book.fetched_at)) if book.fetched_at else "",
         clock=_clock(desk),
         battery_percent=desk.ports.battery.percent(),
-        time=desk.hhmm(desk.now()),
+        time=desk.hhmm(desk.now()) if desk.ward.id else "",
         queued=sync.counts.queued,
         returned=sync.counts.returned,
         alarms=sum(is_open(one) for one in book.all(Alarm)),
@@ -33,7 +33,7 @@ def status_bar(desk: Desk) -> StatusBar:
 
 def _connection(desk: Desk) -> Connection:
     if not desk.sync.link.online:
-        return Connection.OFFLINE
+        return Connection.OFFLINE if desk.sync.link.silent else Connection.TRYING
     return Connection.ATTENTION if desk.sync.counts.returned else Connection.ONLINE
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pda_app.presenters import tasks, words
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.observable import Observable
-from pda_app.presenters.states import Counter, Msg, TaskGroup, TodayState, Tone
+from pda_app.presenters.states import Counter, Msg, Picture, TaskGroup, Text, TodayState, Tone
 from pda_app.presenters.tasks import Standing
 
 _FILTERS = {"all": tasks.OPEN, "overdue": tasks.OVERDUE, "due": tasks.DUE, "done": tasks.DONE}
@@ -38,9 +38,17 @@ class Today(Observable[TodayState]):
         self._set(replace(self.state, query=text))
         self.refresh()
 
+    def reset(self) -> None:
+        """Another nurse begins with the whole list."""
+        self._filter = "all"
+        self._set(TodayState())
+
     def refresh(self) -> None:
         """Draw again from the newest facts and time."""
-        everything = [one for one in tasks.standings(self._desk) if matches(one, self.state.query)]
+        query = self.state.query
+        everything = [
+            one for one in tasks.standings(self._desk) if words.matches(one.patient, one.bed, query)
+        ]
         shown = [one for one in everything if one.status in _FILTERS[self._filter]]
         by_time = self.state.arrangement == "time"
         self._set(
@@ -49,16 +57,23 @@ class Today(Observable[TodayState]):
                 counters=self._counters(everything),
                 groups=() if by_time else self._groups(shown),
                 rows=tasks.rows(self._desk, sorted(shown, key=tasks.planned)) if by_time else (),
-                empty="" if shown else Msg(f"today.empty-{self._filter}"),
+                empty="" if shown else self._empty(),
+                picture=self._desk.picture,
             )
         )
 
+    def _empty(self) -> Text:
+        query = self.state.query.strip()
+        found = Msg.of("today.empty-search", query=query) if query else Msg(f"today.empty-{self._filter}")
+        return self._desk.unread() or found
+
     def _counters(self, everything: list[Standing]) -> tuple[Counter, ...]:
         tones = {"overdue": Tone.BAD, "due": Tone.WARN}
+        known = self._desk.picture is Picture.HERE
         return tuple(
             Counter(
                 id=name,
-                count=sum(one.status in statuses for one in everything),
+                count=sum(one.status in statuses for one in everything) if known else None,
                 text=Msg(f"today.{name}"),
                 selected=name == self._filter,
                 tone=tones.get(name, Tone.PLAIN),
@@ -82,14 +97,3 @@ class Today(Observable[TodayState]):
             chips=words.chips(self._desk.book, first.patient)[:2],
             rows=tasks.rows(self._desk, group),
         )
-
-
-def matches(one: Standing, query: str) -> bool:
-    """Tell whether a task belongs to what was typed: name, Latin spelling, its initials, or bed."""
-    wanted = query.strip().casefold()
-    if not wanted:
-        return True
-    latin = one.patient.name_latin.casefold()
-    initials = "".join(part[:1] for part in latin.split())
-    in_name = wanted in one.patient.name.casefold() or wanted in latin.replace(" ", "")
-    return in_name or initials.startswith(wanted) or one.bed.casefold().lstrip("0") == wanted.lstrip("0")

@@ -41,14 +41,13 @@ class Uploads(Observable[UploadsState]):
         """Draw again from the newest counts."""
         sync = self._desk.sync
         offline = not sync.link.online
-        fetched = self._desk.hhmm(self._desk.book.fetched_at)
         cards = tuple(self._card(one) for one in sync.returned)
         queue = tuple(self._row(one) for one in sync.queue if one.type not in _SILENT)
         self._set(
             replace(
                 self.state,
                 counters=self._counters(),
-                note=Msg.of("uploads.offline", time=fetched) if offline else Msg("uploads.online"),
+                note=self._note(),
                 note_detail=Msg("uploads.offline-detail") if offline else "",
                 note_tone=Tone.WARN if offline else Tone.OK,
                 cards=cards,
@@ -56,6 +55,12 @@ class Uploads(Observable[UploadsState]):
                 empty="" if cards or queue else Msg("uploads.empty"),
             )
         )
+
+    def _note(self) -> Text:
+        if self._desk.sync.link.online:
+            return Msg("uploads.online")
+        fetched = self._desk.hhmm(self._desk.book.fetched_at)
+        return self._desk.unread() or Msg.of("uploads.offline", time=fetched)
 
     def _counters(self) -> tuple[Counter, ...]:
         counts = self._desk.sync.counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from clinical.records import Alarm, AlarmPriority, Encounter, Patient
@@ -9,8 +10,10 @@ from pda_app.presenters import infusions, tasks, words
 from pda_app.presenters.alarm_words import cause, is_open
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.observable import Observable
-from pda_app.presenters.states import BedCard, Chip, Counter, Msg, Tone, WardState
+from pda_app.presenters.states import BedCard, Chip, Counter, Msg, Picture, Tone, WardState
 from pda_app.presenters.tasks import Standing
+
+_FILTERS = ("all", "alarm", "infusion", "overdue")
 
 
 class Ward(Observable[WardState]):
@@ -23,12 +26,26 @@ class Ward(Observable[WardState]):
 
     def show(self, counter: str) -> None:
         """A counter was touched: all, alarm, infusion or overdue."""
-        if counter in {"all", "alarm", "infusion", "overdue"}:
+        if counter in _FILTERS:
             self._filter = counter
             self.refresh()
 
+    def search(self, text: str) -> None:
+        """By name, its Latin spelling or initials, or bed."""
+        self._set(replace(self.state, query=text))
+        self.refresh()
+
+    def reset(self) -> None:
+        """Another nurse begins with the whole ward."""
+        self._filter = "all"
+        self._set(WardState())
+
     def refresh(self) -> None:
         """Draw again from the newest facts and time."""
+        if self._desk.picture is not Picture.HERE:
+            self._set(replace(self.state, cards=(), empty=self._desk.unread(), picture=self._desk.picture,
+                              counters=self._counters(dict.fromkeys(_FILTERS))))  # fmt: skip
+            return
         cards = self._cards()
         members = {
             "all": [bed for bed, card in cards.items() if card.patient_id],
@@ -36,19 +53,40 @@ class Ward(Observable[WardState]):
             "infusion": [bed for bed, card in cards.items() if card.infusion is not None],
             "overdue": self._overdue_beds(),
         }
-        shown = [card for bed, card in cards.items() if self._filter == "all" or bed in members[self._filter]]
-        counters = tuple(
+        query = self.state.query.strip()
+        shown = [
+            card
+            for bed, card in cards.items()
+            if (self._filter == "all" or bed in members[self._filter]) and self._meant(card, query)
+        ]
+        empty = Msg.of("ward.empty-search", query=query) if query else Msg(f"ward.empty-{self._filter}")
+        self._set(
+            replace(
+                self.state,
+                counters=self._counters({name: len(set(beds)) for name, beds in members.items()}),
+                cards=tuple(shown),
+                empty="" if shown else empty,
+                picture=Picture.HERE,
+            )
+        )
+
+    def _counters(self, counts: Mapping[str, int | None]) -> tuple[Counter, ...]:
+        return tuple(
             Counter(
                 id=name,
-                count=len(set(beds)),
+                count=count,
                 text=Msg(f"ward.{name}"),
                 selected=name == self._filter,
-                tone=Tone.BAD if name in {"alarm", "overdue"} and beds else Tone.PLAIN,
+                tone=Tone.BAD if name in {"alarm", "overdue"} and count else Tone.PLAIN,
             )
-            for name, beds in members.items()
+            for name, count in counts.items()
         )
-        empty = "" if shown else Msg(f"ward.empty-{self._filter}")
-        self._set(replace(self.state, counters=counters, cards=tuple(shown), empty=empty))
+
+    def _meant(self, card: BedCard, query: str) -> bool:
+        patient = self._desk.book.get(Patient, card.patient_id)
+        if patient is None:
+            return not query or card.bed.lstrip("0") == query.lstrip("0")
+        return words.matches(patient, card.bed, query)
 
     def _cards(self) -> dict[str, BedCard]:
         stays = {stay.bed: stay for stay in self._desk.book.all(Encounter) if stay.status == "in-progress"}
@@ -84,7 +122,7 @@ class Ward(Observable[WardState]):
 
     def _next_thing(self, alarm: Alarm | None, standings: list[Standing]) -> Chip | None:
         if alarm is not None:
-            return Chip(text=cause(alarm), tone=Tone.BAD, icon="alarm")
+            return Chip(text=cause(self._desk.book, alarm), tone=Tone.BAD, icon="alarm")
         todo = sorted((one for one in standings if one.status in tasks.OPEN - {"running"}), key=tasks.planned)
         if not todo:
             return None

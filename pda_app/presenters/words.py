@@ -21,6 +21,7 @@ from pda_app.book import Book
 from pda_app.presenters.states import AllergyStrip, Chip, Msg, PatientBanner, Text, Tone
 
 NOTHING = ""
+_VEIN = frozenset({"IV", "IVPB"})
 
 
 def joined(separator: str, *parts: Text) -> Text:
@@ -39,6 +40,12 @@ def number(value: Decimal | float, decimals: int | None = None) -> str:
     text = f"{exact:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in {"-0", ""} else text
+
+
+def percent(value: float) -> str:
+    """``+15%``, ``-8%``, and ``0%`` for whatever rounds to nothing."""
+    whole = round(value)
+    return f"{whole:+d}%" if whole else "0%"
 
 
 def unit(ucum: str) -> Text:
@@ -124,6 +131,17 @@ def _allergy(one: Allergy) -> Text:
     )
 
 
+def matches(patient: Patient, bed: str, query: str) -> bool:
+    """Tell whether a patient is meant by what was typed: name, Latin spelling, its initials, or bed."""
+    wanted = query.strip().casefold()
+    if not wanted:
+        return True
+    latin = patient.name_latin.casefold()
+    initials = "".join(part[:1] for part in latin.split())
+    in_name = wanted in patient.name.casefold() or wanted.replace(" ", "") in latin.replace(" ", "")
+    return in_name or initials.startswith(wanted) or bed.casefold().lstrip("0") == wanted.lstrip("0")
+
+
 def chips(book: Book, patient: Patient) -> tuple[Chip, ...]:
     """At most two marks: allergy first, then risks."""
     stay = encounter_of(book, patient.id)
@@ -142,11 +160,10 @@ def risk(name: str) -> Chip:
 
 
 def order_title(book: Book, order: Order) -> Text:
-    """Drugs first with their amounts, then what they are dissolved in; a single drug stands alone."""
-    drugs = [item for item in order.items if item.role != "base"]
-    bases = [item for item in order.items if item.role == "base"]
+    """A single drug by its name; a mixed bag by its base and then every drug, all with their amounts."""
     several = len(order.items) > 1
-    return joined("plus", *(_item(book, item, amount=several) for item in (*drugs, *bases)))
+    base_first = sorted(order.items, key=lambda item: item.role != "base")
+    return joined("plus", *(_item(book, item, amount=several) for item in base_first))
 
 
 def _item(book: Book, item: OrderItem, *, amount: bool) -> Text:
@@ -160,11 +177,19 @@ def route(code: str) -> Text:
     return Msg(f"route.{code}") if code else NOTHING
 
 
+def route_of(order: Order, code: str = "") -> Text:
+    """The route of an order. Into a vein it drips, is pushed, or is blood: the code alone does not say."""
+    known = code or order.route
+    if known in _VEIN and order.kind in {"infusion", "transfusion"}:
+        return Msg(f"route.{order.kind}")
+    return route(known)
+
+
 def order_detail(order: Order) -> Text:
     """Dose, route, frequency and rate, as far as they are known."""
     single = dose(order.items[0].dose) if len(order.items) == 1 else NOTHING
     rate = joined("space", number(order.rate_ml_h), "mL/h") if order.rate_ml_h is not None else NOTHING
-    return joined("dot", single, route(order.route), Msg(f"frequency.{order.frequency.lower()}"), rate)
+    return joined("dot", single, route_of(order), Msg(f"frequency.{order.frequency.lower()}"), rate)
 
 
 def task_icon(order: Order | None) -> str:

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kivy.properties import BooleanProperty, StringProperty
+from kivy.properties import BooleanProperty, NumericProperty, StringProperty
 from kivy.uix.boxlayout import BoxLayout
 
 from clinical.records import AlarmPriority
-from pda_app.presenters.states import AlarmsState, AlarmView
+from pda_app.presenters.states import AlarmRow, AlarmsState, AlarmView, Tone
 from pda_app.widgets.base import Surface, Touch
 from pda_app.widgets.overlays import Overlay
 from pda_app.widgets.state import StateProperty
@@ -20,6 +20,8 @@ NO_ALARM = AlarmView(
     value="", unit="", limit="", age="", note="",
 )  # fmt: skip
 """What the parts of the overlay draw in the moment before they get their alarm."""
+
+NO_ROW = AlarmRow(alarm_id="", priority=AlarmPriority.NONE, tone=Tone.PLAIN, bed="", text="", at="")
 
 
 class AlarmHead(Surface):
@@ -31,9 +33,23 @@ class AlarmHead(Surface):
 
 
 class AlarmFacts(BoxLayout):
-    """Cause, value and limit."""
+    """Cause, value and limit, the last minutes, what stands beside, and who comes next."""
 
     item = StateProperty(NO_ALARM)
+
+
+class AlarmNeighbour(Surface):
+    """Another newest value of the patient, with its time."""
+
+    item = StateProperty(None)
+
+
+class AlarmNext(Surface):
+    """Who is told next and when, or who has been told."""
+
+    item = StateProperty(NO_ALARM)
+    first = StringProperty("")
+    second = StringProperty("")
 
 
 class AlarmOverlay(Overlay):
@@ -45,9 +61,11 @@ class AlarmOverlay(Overlay):
 
 
 class AlarmQueueLine(Touch):
-    """The next alarm behind the current one."""
+    """The next alarm behind the current one, and how many wait behind it."""
 
-    item = StateProperty(None)
+    item = StateProperty(AlarmsState())
+    first = StateProperty(NO_ROW)
+    waiting = NumericProperty(0)
 
 
 class AlarmListItem(Touch):

@@ -202,6 +202,7 @@ class Touch(ButtonBehavior, Surface):
     """Something a finger can press: at least 56 dp each way, darker while pressed, deaf while locked."""
 
     locked = BooleanProperty(False)
+    needed = NumericProperty(0)  # height its texts take, pixels; one rule of all of them sets the height
     act = StringProperty("")  # what a tap means, heard by the nearest ancestor that knows it
     key = StringProperty("")  # which one it is about
 

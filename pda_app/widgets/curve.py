@@ -15,6 +15,7 @@ from kivy.clock import Clock
 from kivy.core.text import Label as CoreLabel
 from kivy.graphics import Color, Line, Rectangle, SmoothLine
 from kivy.metrics import dp
+from kivy.properties import NumericProperty
 from kivy.uix.widget import Widget
 
 from pda_app.presenters.states import Curve, CurvePoint
@@ -48,10 +49,39 @@ def dashes(points: Sequence[Point], on: float, off: float) -> list[tuple[Point, 
     return strokes
 
 
+def dashed(path: Sequence[Point], token: str, on: float, off: float, width: float) -> None:
+    """Draw a dashed polyline on the canvas at hand; lengths in pixels, width in dp."""
+    Color(*th.c(token))
+    for (x0, y0), (x1, y1) in dashes(path, on, off):
+        SmoothLine(points=[x0, y0, x1, y1], width=dp(width))
+
+
+def dot(at: Point, radius: float, *, hollow: bool, ink: str = "act") -> None:
+    """Draw a dot on the canvas at hand."""
+    Color(*th.c("card" if hollow else ink))
+    SmoothLine(circle=(*at, radius / 2), width=radius / 2)
+    Color(*th.c(ink))
+    SmoothLine(circle=(*at, radius), width=dp(1.3))
+
+
+def write(text: str, x: float, y: float, *, anchor: float, ink: str = "sub") -> None:
+    """Write 12-sp text on the canvas at hand; ``anchor`` 0 begins at x, 1 ends there."""
+    label = CoreLabel(text=text, font_name="Wardlink", font_size=th.fs(12), color=(1, 1, 1, 1))
+    label.refresh()
+    width, height = label.texture.size
+    Color(*th.c(ink))
+    Rectangle(
+        texture=label.texture,
+        pos=(round(x - width * anchor), round(y - height / 2)),
+        size=(width, height),
+    )
+
+
 class CurveBox(Widget):
     """Draws one :class:`~pda_app.presenters.states.Curve`."""
 
     item = StateProperty(None)
+    tall = NumericProperty(100)  # height in dp
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -88,7 +118,7 @@ class CurveBox(Widget):
             Line(points=[left, y, right, y], width=1)
         for share in (0.0, 1.0):
             _, y = self._at(curve, CurvePoint(minute=0, ml=curve.volume_ml * share))
-            self._write(f"{curve.volume_ml * share:.0f}", left - dp(6), y, anchor=1.0)
+            write(f"{curve.volume_ml * share:.0f}", left - dp(6), y, anchor=1.0)
         self._ticks(curve, left, right, bottom)
 
     def _ticks(self, curve: Curve, left: float, right: float, bottom: float) -> None:
@@ -98,12 +128,12 @@ class CurveBox(Widget):
             half = th.fs(12) * 1.4
             if x - half < end_of_last + dp(6) or x + half > right + dp(8):
                 continue  # a label that would touch its neighbour or leave the box is left out
-            self._write(text, x, bottom - th.fs(12) * 0.9, anchor=0.5)
+            write(text, x, bottom - th.fs(12) * 0.9, anchor=0.5)
             end_of_last = x + half
 
     def _lines(self, curve: Curve) -> None:
-        self._dashed(self._path(curve, curve.ordered), "sub", dp(6), dp(5), 1.2)
-        self._dashed(self._path(curve, curve.forecast), "warn", dp(2.5), dp(4), 1.4)
+        dashed(self._path(curve, curve.ordered), "sub", dp(6), dp(5), 1.2)
+        dashed(self._path(curve, curve.forecast), "warn", dp(2.5), dp(4), 1.4)
         _, bottom, _, top = self._frame()
         now_x, _ = self._at(curve, CurvePoint(minute=curve.now_minute, ml=0))
         Color(*th.c("hint"))
@@ -114,35 +144,10 @@ class CurveBox(Widget):
             if len(path) > 1:
                 SmoothLine(points=[value for point in path for value in point], width=dp(1.7))
         for point in curve.rounds:
-            self._dot(self._at(curve, point), dp(5), hollow=True)
+            dot(self._at(curve, point), dp(5), hollow=True)
         last = [part[-1] for part in curve.measured if part]
         if last:
-            self._dot(self._at(curve, last[-1]), dp(4.5), hollow=False)
+            dot(self._at(curve, last[-1]), dp(4.5), hollow=False)
 
     def _path(self, curve: Curve, points: Iterable[CurvePoint]) -> list[Point]:
         return [self._at(curve, point) for point in points]
-
-    @staticmethod
-    def _dashed(path: list[Point], token: str, on: float, off: float, width: float) -> None:
-        Color(*th.c(token))
-        for (x0, y0), (x1, y1) in dashes(path, on, off):
-            SmoothLine(points=[x0, y0, x1, y1], width=dp(width))
-
-    @staticmethod
-    def _dot(at: Point, radius: float, *, hollow: bool) -> None:
-        Color(*th.c("card" if hollow else "act"))
-        SmoothLine(circle=(*at, radius / 2), width=radius / 2)
-        Color(*th.c("act"))
-        SmoothLine(circle=(*at, radius), width=dp(1.3))
-
-    @staticmethod
-    def _write(text: str, x: float, y: float, *, anchor: float) -> None:
-        label = CoreLabel(text=text, font_name="Wardlink", font_size=th.fs(12), color=(1, 1, 1, 1))
-        label.refresh()
-        width, height = label.texture.size
-        Color(*th.c("sub"))
-        Rectangle(
-            texture=label.texture,
-            pos=(round(x - width * anchor), round(y - height / 2)),
-            size=(width, height),
-        )

@@ -15,10 +15,21 @@ from kivy.uix.widget import Widget
 
 from pda_app.widgets.base import Card, Surface, Touch, send
 from pda_app.widgets.context import th
+from pda_app.widgets.items import Slot
 from pda_app.widgets.state import StateProperty
 
 ERASE = "erase"
+LONGEST = 7  # characters of a number
 DIGITS = ("1", "2", "3", "4", "5", "6", "7", "8", "9")
+
+
+def typed(before: str, key: str) -> str:
+    """A number after one more key of the pad: a digit, the point, or erase."""
+    if key == ERASE:
+        return before[:-1]
+    if len(before) >= LONGEST or (key == "." and "." in before):
+        return before
+    return before + key if before or key != "." else "0."
 
 
 class Key(Touch):
@@ -70,10 +81,20 @@ class NumberField(Touch):
 class FactField(Surface):
     """Something that is read, shown like a field: the sensor that was scanned."""
 
+    needed = NumericProperty(60)  # height its texts take, pixels
     label = StringProperty("")
     text = StringProperty("")
     icon = StringProperty("")
     tint = StringProperty("ink")
+
+
+class ChoiceField(Touch):
+    """Something that is chosen on a sheet; a tap opens it."""
+
+    label = StringProperty("")
+    text = StringProperty("")
+    icon = StringProperty("")
+    tint = StringProperty("act")
 
 
 class Field(TextInput):
@@ -139,3 +160,37 @@ class RecentItem(Touch):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("raised", True)
         super().__init__(**kwargs)
+
+
+class SearchKey(Touch):
+    """Opens and closes the search field."""
+
+    open = BooleanProperty(False)
+
+
+class SearchBox(Surface):
+    """A field to look for a patient: name, initials or bed."""
+
+    item = StateProperty("")  # the words the list is narrowed by
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fbind("item", self._show)
+        self._show()
+
+    def hear(self, act: str, _key: str) -> bool:
+        """The cross empties the field; whatever else is typed is for the page."""
+        if act != "search-clear":
+            return False
+        self.ids.field.focus = False
+        send(self.parent, "search", "")
+        return True
+
+    def _show(self, *_: object) -> None:
+        field = self.ids.get("field")
+        if field is not None and not field.focus:
+            field.text = self.item
+
+
+class SearchRow(Slot):
+    """Where the search field stands; without words to show (None) it takes no room."""

@@ -63,9 +63,10 @@ class ChipColumn(ListBox):
 
 
 class EmptyNote(BoxLayout):
-    """What to say when a list is empty."""
+    """What to say when a list is empty, or when nothing is known yet."""
 
     text = StringProperty("")
+    picture = StringProperty("here")
 
 
 class Bar(Widget):

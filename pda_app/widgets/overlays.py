@@ -17,7 +17,7 @@ from kivy.uix.floatlayout import FloatLayout
 from pda_app.presenters.states import Toast
 from pda_app.widgets.base import PressButton, Surface
 from pda_app.widgets.check import ReasonChip
-from pda_app.widgets.entry import ERASE
+from pda_app.widgets.entry import ERASE, typed
 from pda_app.widgets.items import match_children
 from pda_app.widgets.page import Body
 from pda_app.widgets.state import StateProperty
@@ -128,18 +128,10 @@ class NumberOverlay(Overlay):
         if act == "number-done":
             self.done()
         elif act == "key":
-            self.number = self._typed(key)
+            self.number = typed("" if self._fresh and key != ERASE else self.number, key)
             self._fresh = False
             self.take(self.number)
         return act in ("key", "number-done")
-
-    def _typed(self, key: str) -> str:
-        if key == ERASE:
-            return str(self.number)[:-1]
-        before: str = "" if self._fresh else self.number
-        if len(before) >= 7 or (key == "." and "." in before):
-            return before
-        return before + key if before or key != "." else "0."
 
 
 class ToastBox(Surface):

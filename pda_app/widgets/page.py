@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from kivy.clock import Clock
 from kivy.factory import Factory
+from kivy.metrics import dp
+from kivy.properties import BooleanProperty
 from kivy.uix.boxlayout import BoxLayout
 from kivy.uix.scrollview import ScrollView
 from kivy.uix.widget import Widget
@@ -21,7 +23,18 @@ Act = Callable[[Any, str], object]
 
 
 class Body(ScrollView):
-    """The middle of a screen: the only part that scrolls."""
+    """The only part of a screen that scrolls; a band with an arrow shows while more lies below."""
+
+    more = BooleanProperty(False)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name in ("scroll_y", "height", "viewport_size"):
+            self.fbind(name, self._look_below)
+
+    def _look_below(self, *_: object) -> None:
+        hidden = self.viewport_size[1] - self.height
+        self.more = hidden * self.scroll_y > dp(2) and self.height > 0
 
 
 class Page(BoxLayout):

@@ -13,7 +13,7 @@ from kivy.lang import Builder
 FONTS = Path(__file__).resolve().parent.parent / "fonts"
 LAYOUT_PASSES = 400  # nested rows settle from the inside outwards, all before the next frame
 KV = ("base", "page", "header", "check", "lists", "infusion", "entry", "overlays", "alarm")
-MODULES = ("context", "items", "curve", "camera", *KV)
+MODULES = ("context", "items", "curve", "trend", "camera", *KV)
 
 
 @cache

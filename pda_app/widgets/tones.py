@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from clinical.records import AlarmPriority
-from pda_app.presenters.states import Connection, Tone
+from pda_app.presenters.states import Connection, Picture, Tone
 from pda_app.widgets.icons import CODE_POINTS
 
 INK: Mapping[str, str] = MappingProxyType({
@@ -80,7 +80,13 @@ PRIORITY_TINT: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 """Alarm priority → tint behind its value."""
 
+PICTURES: Mapping[str, str] = MappingProxyType({
+    Picture.HERE: "check-circle-outline", Picture.READING: "loading", Picture.MISSING: "wifi-off",
+})  # fmt: skip
+"""What an empty list means, by what is known of the ward."""
+
 CONNECTIONS: Mapping[str, tuple[str, str]] = MappingProxyType({
+    Connection.TRYING: ("cloud-sync-outline", "brand_sub"),
     Connection.ONLINE: ("cloud-check-outline", "brand_sub"), Connection.OFFLINE: ("wifi-off", "brand_warn"),
     Connection.ATTENTION: ("cloud-alert", "brand_warn"),
 })  # fmt: skip

@@ -24,9 +24,12 @@ class Alarms(BaseModel):
 
 @router.get("/alarms")
 def read_alarms(session: SignedInAs, context: Ctx) -> Alarms:
-    """List the open alarms."""
-    del session
-    alarms = [alarm for alarm in context.store.picture.all(Alarm) if service.is_open(alarm)]
+    """List the open alarms; to people without a clinical role only those about no patient."""
+    alarms = [
+        alarm
+        for alarm in context.store.picture.all(Alarm)
+        if service.is_open(alarm) and (session.is_clinical or not alarm.patient_id)
+    ]
     return Alarms(alarms=sorted(alarms, key=lambda alarm: alarm.started_at, reverse=True)[:1000])
 
 

@@ -36,6 +36,7 @@ ONCE = frozenset(
         "event-unreadable",
         "dose-missed",
         "evicted",
+        "his-error",
     }
 )
 """Conditions that are a moment, not a state: they are over once a person has seen them."""

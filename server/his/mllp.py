@@ -189,6 +189,22 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         raise BadInputError("mllp-sender", "A sender must be an IP address or a network.") from error
 
 
+def may_be_plain(host: str, senders: Sequence[str]) -> bool:
+    """Tell whether messages may travel to ``host`` in the clear: on this machine, or to a named address.
+
+    Raises:
+        BadInputError: A sender is no address or network.
+    """
+    networks = [_network(text) for text in senders]
+    if _is_loopback(host):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in networks)
+
+
 def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -149,6 +149,7 @@ def _order(message: Message, group: OrderGroup, mrn: str, site: Site) -> PlaceOr
         priority=timing.priority or "routine",
         prn_reason=(timing.condition or timing.text) if timing.frequency == "prn" else "",
         demo=message.is_demo,
+        encoded=message.type[0] == "RDE" and "RXE" in group.single,
         items=lines.items,
         volume_ml=lines.volume_ml,
         rate_ml_h=lines.rate_ml_h,

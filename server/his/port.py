@@ -179,6 +179,7 @@ class PlaceOrder:
     prn_reason: str = ""
     at: datetime | None = None
     demo: bool = False  # MSH-11 is T or D: not production data
+    encoded: bool = False  # a pharmacist has encoded it (RDE): one of the two checks of a new order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,8 +245,8 @@ class Applied:
 
     Codes the mapping knows: ``unmapped-ward``, ``unmapped-bed``, ``unmapped-drug``, ``unmapped-frequency``,
     ``unmapped-route``, ``unmapped-unit``, ``unknown-patient``, ``unknown-order``, ``bed-taken``,
-    ``busy`` (try again); any other code is an application error. ``detail`` is one English sentence
-    without patient data.
+    ``order-closed``, ``busy`` (try again); any other code is an application error. ``detail`` is one
+    English sentence without patient data.
     """
 
     ok: bool

@@ -58,8 +58,8 @@ def _now() -> datetime:
 class Sender:
     """Sends administrations as RAS^O17; what the hospital refuses waits on the worklist, never in the way.
 
-    ``on_rejected`` is called with the message id once a message is refused for good, so that an alarm can be
-    raised. ``state`` and ``last`` are what the central screen shows of this connection.
+    The store raises the alarms: it notes each attempt, and an alarm must not be lost between the two.
+    ``state`` and ``last`` are what the central screen shows of this connection.
     """
 
     store: MessageStore
@@ -67,7 +67,6 @@ class Sender:
     addresses: Addresses = field(default_factory=Addresses)
     backoff: Backoff = field(default_factory=Backoff)
     clock: Callable[[], datetime] = _now
-    on_rejected: Callable[[str], None] | None = None
     state: str = "ok"  # ok, error
     last: datetime | None = None  # when the hospital last answered
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -155,8 +154,6 @@ class Sender:
         self.state = "error"
         await self._write(row, MessageState.REJECTED, answer, code=f"his-{code.lower()}-{error}", detail=text)
         log.warning("his-refused-message", type=row.type, code=code, error=error)
-        if self.on_rejected is not None:
-            self.on_rejected(row.id)
         return None
 
     async def _later(self, row: StoredMessage, code: str, detail: str, answer: bytes) -> float:

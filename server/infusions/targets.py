@@ -1,6 +1,8 @@
-"""What the bedside nodes are told to watch: every open bag of the ward, to every node of the ward.
+"""What the bedside nodes are told to watch: the open bags whose devices they hear.
 
-A node cannot know which bed's radio it will hear best, so each gets all targets of its ward.
+A node cannot know which bed's radio it will hear best, so it gets the targets of every device it has heard,
+of those mounted at its beds, and of those nobody has heard yet. A device that comes into a node's reach is
+reported by its raw counts, and its target follows at once.
 """
 
 from __future__ import annotations
@@ -14,10 +16,13 @@ from broker.topics import Down
 from clinical.policy import SitePolicy
 from clinical.records import Association, Encounter, Infusion, InfusionState
 from server.devices.service import FLOWING
+from server.nodes.service import NodeState
 from server.storage.picture import Picture
 from server.storage.store import Committed
 
 Publish = Callable[[str, bytes], None]
+HEARD = frozenset({"ready", "streaming"})
+"""Session states of :class:`broker.messages.Status` in which a node hears a device."""
 _KINDS = frozenset({"infusions", "associations", "encounters"})
 
 
@@ -48,6 +53,39 @@ def _device_of(picture: Picture, infusion: Infusion) -> str:
     return max(bound, key=lambda one: one.start).device_id if bound else ""
 
 
+class Hearing:
+    """Which node hears which device, by what nodes say of themselves and by what they measure."""
+
+    def __init__(self) -> None:
+        self._measured: dict[str, set[str]] = {}  # device → nodes that sent readings of it
+
+    def note(self, pairs: Iterable[tuple[str, str]]) -> bool:
+        """Take (node, device) pairs of readings; tells whether one of them is new."""
+        new = False
+        for node, device in pairs:
+            nodes = self._measured.setdefault(device, set())
+            new = new or node not in nodes
+            nodes.add(node)
+        return new
+
+    def nodes_of(self, device: str, nodes: Iterable[NodeState]) -> set[str]:
+        """Nodes that hear a device."""
+        said = {node.id for node in nodes if node.devices.get(device) in HEARD}
+        return said | self._measured.get(device, set())
+
+
+def for_node(
+    node: NodeState, nodes: Iterable[NodeState], hearing: Hearing, targets: list[FlowTarget]
+) -> list[FlowTarget]:
+    """Choose the targets of one node."""
+    chosen = []
+    for target in targets:
+        heard_by = hearing.nodes_of(target.device, nodes)
+        if not heard_by or node.id in heard_by or target.device in node.mounted:
+            chosen.append(target)
+    return chosen
+
+
 class TargetPublisher:
     """Publishes targets, retained, whenever they change and whenever the broker comes back."""
 
@@ -56,10 +94,10 @@ class TargetPublisher:
         loop: asyncio.AbstractEventLoop,
         publish: Publish,
         policy: SitePolicy,
-        wards_of_nodes: Callable[[], Iterable[tuple[str, str]]],
+        nodes: Callable[[], list[NodeState]],
     ) -> None:
-        self._loop, self._publish, self._policy = loop, publish, policy
-        self._wards_of_nodes = wards_of_nodes
+        self._loop, self._publish, self._policy, self._nodes = loop, publish, policy, nodes
+        self._hearing = Hearing()
         self._last: dict[str, bytes] = {}
 
     def committed(self, commit: Committed) -> None:
@@ -67,13 +105,21 @@ class TargetPublisher:
         if any(change.kind in _KINDS for change in commit.changes) and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.send, commit.picture)
 
+    def heard(self, picture: Picture, pairs: Iterable[tuple[str, str]]) -> None:
+        """Take who heard what in one batch; a node that hears a device for the first time is told at once."""
+        if self._hearing.note(pairs):
+            self.send(picture)
+
     def send(self, picture: Picture, *, always: bool = False) -> None:
         """Publish the targets of each node that differ from what it was told last."""
         thresholds = self._policy.flow.as_mapping()
-        for node, ward in self._wards_of_nodes():
-            targets = targets_of(picture, ward)
+        nodes = [node for node in self._nodes() if node.ward]
+        of_ward = {ward: targets_of(picture, ward) for ward in {node.ward for node in nodes}}
+        for node in nodes:
+            near = [other for other in nodes if other.ward == node.ward]
+            targets = for_node(node, near, self._hearing, of_ward[node.ward])
             body = encode(Targets(version=0, targets=targets, thresholds=thresholds))
-            if always or self._last.get(node) != body:
-                self._last[node] = body
+            if always or self._last.get(node.id) != body:
+                self._last[node.id] = body
                 message = Targets(version=picture.cursor, targets=targets, thresholds=thresholds)
-                self._publish(topics.down(node, Down.TARGETS), encode(message))
+                self._publish(topics.down(node.id, Down.TARGETS), encode(message))

@@ -19,6 +19,7 @@ from server.ingest.evicted import ranges_of
 from server.ingest.intervals import Intervals
 from server.live.vitals import Shown
 from server.nodes import service as nodes
+from server.observations.limits import LimitWatch
 from server.observations.service import keep_newest, observation_id
 from server.storage import schema
 from server.storage.codec import to_text
@@ -37,6 +38,7 @@ class Written:
     touched: dict[OutboxKey, list[int]] = field(default_factory=dict)
     shown: list[Shown] = field(default_factory=list)
     waves: list[tuple[str, Wave]] = field(default_factory=list)  # encounter id, chunk
+    heard: set[tuple[str, str]] = field(default_factory=set)  # node, registered device
     nodes_changed: bool = False
     online: list[Status] = field(default_factory=list)
     stored: int = 0
@@ -48,8 +50,9 @@ class Written:
 class BatchWriter:
     """Writes batches; keeps the committed intervals in memory between them."""
 
-    def __init__(self, watch: flow.FlowWatch) -> None:
+    def __init__(self, watch: flow.FlowWatch, limits: LimitWatch | None = None) -> None:
         self._watch = watch
+        self._limits = limits or LimitWatch(watch.policy)
         self._known: dict[OutboxKey, Intervals] = {}
 
     def intervals_of(self, key: OutboxKey) -> Intervals | None:
@@ -154,17 +157,20 @@ class BatchWriter:
     ) -> None:
         known = _known_ids(unit, schema.samples, [message.id for message, _ in readings])
         rows = []
-        for message, _history in readings:
+        for message, history in readings:
+            if not history and unit.get(Device, message.device) is not None:
+                written.heard.add((message.node, message.device))
             if message.id in known:
                 written.duplicates += 1  # another node heard the same sample
                 continue
             known.add(message.id)
-            uncertainty = _uncertainty(message, unit.now, history=_history)
+            uncertainty = _uncertainty(message, unit.now, history=history)
             filing = files.file(message.device, message.effective, message.generation, uncertainty)
             rows.append(_sample_row(unit, message, filing))
             written.unassigned += bool(filing.unassigned)
             if filing.association is not None:
                 self._follow(unit, message, filing.association, written)
+                self._limit(unit, message, filing.association, history=history)
         if rows:
             unit.connection.execute(insert(schema.samples), rows)
         written.stored += len(rows)
@@ -181,6 +187,11 @@ class BatchWriter:
             if value.code not in flow.CODES:
                 _observe(unit, message, value, stay)
                 written.shown.append(_shown(message, value, stay.id))
+
+    def _limit(self, unit: UnitOfWork, message: Readings, association: Association, *, history: bool) -> None:
+        stay = unit.get(Encounter, association.encounter_id)
+        if stay is not None and not history:
+            self._limits.measured(unit, message, stay)
 
     @staticmethod
     def _write_waves(unit: UnitOfWork, files: _Files, waves: list[Wave], written: Written) -> None:

@@ -214,6 +214,7 @@ def _joined(first: Written, second: Written) -> Written:
     first.shown += second.shown
     first.waves += second.waves
     first.online += second.online
+    first.heard |= second.heard
     first.nodes_changed = first.nodes_changed or second.nodes_changed
     first.stored += second.stored
     first.duplicates += second.duplicates

@@ -22,6 +22,8 @@ RING = 4_000
 MAX_WAITING_EVENTS = 500
 STATE_CREDIT = 2
 WAVE_CREDIT = 10
+FRAMES_PER_LANE = 2
+"""Frames that wait for a screen: two seconds of every lane, so that a full ward loses none to a hiccup."""
 CONFLATED = frozenset({"vital", "infusion", "bed", "health"})
 SECTION = {
     "bed": "beds",
@@ -130,7 +132,7 @@ class Screen:
         self._hub, self._channel, self._lanes, self._tick_s = hub, channel, lanes, tick_s
         self._newest: dict[tuple[str, str], Delta] = {}
         self._events: list[Delta] = []
-        self._waves: deque[bytes] = deque(maxlen=WAVE_CREDIT)
+        self._waves: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._state_under_way = 0
         self._waves_under_way = 0
@@ -150,10 +152,14 @@ class Screen:
 
     def offer_wave(self, frame: bytes) -> None:
         """Queue one frame; the oldest waiting one falls out, and the screen shows a gap."""
-        if self._lanes:
-            self.dropped_waves += len(self._waves) == self._waves.maxlen
-            self._waves.append(frame)
-            self._wake.set()
+        if not self._lanes:
+            return
+        room = max(WAVE_CREDIT, FRAMES_PER_LANE * len(self._hub.lanes))
+        while len(self._waves) >= room:
+            self._waves.popleft()
+            self.dropped_waves += 1
+        self._waves.append(frame)
+        self._wake.set()
 
     def ask_snapshot(self) -> None:
         """Forget what waits: a complete picture follows."""

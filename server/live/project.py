@@ -21,6 +21,7 @@ from clinical.records import (
     Infusion,
     Order,
     Patient,
+    Practitioner,
     Task,
     TaskStatus,
     Validity,
@@ -173,7 +174,7 @@ class Projector:
         alarm = picture.get(Alarm, alarm_id)
         entry = picture.entry("alarms", alarm_id)
         here = entry is not None and entry.ward in {self._ward, ""}
-        row = alarm_row(alarm) if alarm is not None and here and alarm.signal != "off" else None
+        row = alarm_row(picture, alarm) if alarm is not None and here and alarm.signal != "off" else None
         self._hub.put("alarm", alarm_id, row)
 
     def _show_task(self, picture: Picture, task_id: str) -> None:
@@ -241,8 +242,9 @@ def infusion_row(picture: Picture, infusion: Infusion, stay: Encounter) -> dict[
     }
 
 
-def alarm_row(alarm: Alarm) -> dict[str, Any]:
-    """Build one alarm as a screen shows it."""
+def alarm_row(picture: Picture, alarm: Alarm) -> dict[str, Any]:
+    """Build one alarm as a screen shows it; who has seen it is shown by name, as staff wear theirs."""
+    person = picture.get(Practitioner, alarm.acknowledged_by) if alarm.acknowledged_by else None
     return {
         "id": alarm.id,
         "bed": alarm.bed,
@@ -254,8 +256,9 @@ def alarm_row(alarm: Alarm) -> dict[str, Any]:
         "params": alarm.params,
         "started_at": _iso(alarm.started_at),
         "ended_at": _iso(alarm.ended_at),
-        "acknowledged_by": alarm.acknowledged_by,
+        "acknowledged_by": person.name if person else alarm.acknowledged_by,
         "acknowledged_at": _iso(alarm.acknowledged_at),
+        "generation": alarm.generation.value,
     }
 
 

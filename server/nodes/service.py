@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from broker.messages import Status
 from server.storage.codec import to_text
-from server.storage.schema import nodes
+from server.storage.schema import device_places, nodes
 from server.storage.store import UnitOfWork
 
 
@@ -26,23 +26,29 @@ class NodeState:
     seen: datetime | None = None
     waiting: int = 0
     devices: dict[str, str] = field(default_factory=dict)
+    mounted: frozenset[str] = frozenset()  # devices fixed at its beds
 
 
 def read_all(connection: Connection) -> list[NodeState]:
     """Every node the ward knows."""
     result = []
+    places = connection.execute(select(device_places)).all()
     for row in connection.execute(select(nodes).order_by(nodes.c.id)):
         said = msgspec.json.decode(row.status, type=Status) if row.status else None
+        beds = tuple(msgspec.json.decode(row.beds, type=list[str]))
         result.append(
             NodeState(
                 id=row.id,
                 ward=row.ward,
-                beds=tuple(msgspec.json.decode(row.beds, type=list[str])),
+                beds=beds,
                 state=said.state if said else "never-seen",
                 since=said.since if said else None,
                 seen=row.seen,
                 waiting=said.depth if said else 0,
                 devices=dict(said.devices) if said else {},
+                mounted=frozenset(
+                    place.device_id for place in places if place.ward == row.ward and place.bed in beds
+                ),
             )
         )
     return result

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from clinical.errors import NotFoundError
+from clinical.bedside_check import labels
+from clinical.errors import ConflictError, NotFoundError
 from clinical.policy import SitePolicy
 from clinical.records import Infusion, Order
 from server.devices.service import FLOWING
@@ -16,9 +17,17 @@ CLOSED = frozenset({"stopped", "cancelled", "completed", "entered-in-error"})
 
 
 def place(unit: UnitOfWork, order: Order, policy: SitePolicy) -> Order:
-    """Store a new order and split it; placing the same order again changes nothing."""
-    if unit.get(Order, order.id) is not None:
-        return change(unit, order, policy)
+    """Store a new order and split it; placing the same order again changes nothing.
+
+    Placed again with other content it is a change: it neither releases a hold nor opens a closed order.
+
+    Raises:
+        ConflictError: The order is closed and this would change it.
+    """
+    before = unit.get(Order, order.id)
+    if before is not None:
+        again = replace(order, status=before.status, stopped_at=before.stopped_at)
+        return change(unit, _keeping_verification(before, again), policy)
     unit.put(replace(order, changed_at=order.changed_at or unit.now))
     unit.audit(
         "order-place", actor=order.prescriber or "his", entity=f"order:{order.id}", patient=order.patient_id
@@ -33,17 +42,14 @@ def change(unit: UnitOfWork, order: Order, policy: SitePolicy) -> Order:
 
     Raises:
         NotFoundError: There is no such order.
+        ConflictError: The order is closed.
     """
     before = get(unit, order.id)
-    if replace(order, version=before.version, changed_at=before.changed_at) == before:
+    if _says_the_same(order, before):
         return before
-    changed = replace(order, version=before.version + 1, changed_at=order.changed_at or unit.now)
-    unit.put(changed)
-    unit.audit(
-        "order-change", actor=order.prescriber or "his", entity=f"order:{order.id}", patient=order.patient_id
-    )
-    replan(unit, changed, policy)
-    return changed
+    if before.status in CLOSED:
+        raise ConflictError("order-closed", "the order has ended; place a new one under its own number")
+    return _keep(unit, before, order, "order-change", actor=order.prescriber or "his", policy=policy)
 
 
 def set_status(unit: UnitOfWork, order_id: str, status: str, at: datetime, policy: SitePolicy) -> Order:
@@ -56,11 +62,56 @@ def set_status(unit: UnitOfWork, order_id: str, status: str, at: datetime, polic
     if before.status == status or before.status in CLOSED:
         return before
     stopped_at = at if status in CLOSED else before.stopped_at
-    changed = replace(before, status=status, version=before.version + 1, changed_at=at, stopped_at=stopped_at)
+    changed = replace(before, status=status, changed_at=at, stopped_at=stopped_at)
+    return _keep(unit, before, changed, f"order-{status}", actor="his", policy=policy)
+
+
+def _keep(
+    unit: UnitOfWork, before: Order, wanted: Order, action: str, *, actor: str, policy: SitePolicy
+) -> Order:
+    """Keep ``wanted`` as the next version, with what it means for labels that are printed already."""
+    numbered = replace(wanted, version=before.version + 1, changed_at=wanted.changed_at or unit.now)
+    changed = labels.carry(_with_label_versions(before), numbered)
     unit.put(changed)
-    unit.audit(f"order-{status}", actor="his", entity=f"order:{order_id}", patient=before.patient_id)
+    unit.audit(action, actor=actor, entity=f"order:{before.id}", patient=before.patient_id)
     replan(unit, changed, policy)
     return changed
+
+
+def _with_label_versions(order: Order) -> Order:
+    """Say of an order whose earlier changes nobody noted that its newest version made older labels wrong."""
+    return replace(
+        order,
+        label_version=order.label_version or order.version,
+        rate_version=order.rate_version or order.version,
+    )
+
+
+def _says_the_same(one: Order, other: Order) -> bool:
+    """Whether two versions differ in their numbers and time only."""
+    return (
+        replace(
+            one,
+            version=other.version,
+            changed_at=other.changed_at,
+            label_version=other.label_version,
+            rate_version=other.rate_version,
+        )
+        == other
+    )
+
+
+def _keeping_verification(before: Order, again: Order) -> Order:
+    """Let a check stand that somebody made of this very content; other content has to be checked anew."""
+    verified = replace(
+        again,
+        nurse_verified=again.nurse_verified or before.nurse_verified,
+        pharmacist_verified=again.pharmacist_verified or before.pharmacist_verified,
+    )
+    unchanged = replace(
+        before, nurse_verified=verified.nurse_verified, pharmacist_verified=verified.pharmacist_verified
+    )
+    return verified if _says_the_same(verified, unchanged) else again
 
 
 def get(unit: UnitOfWork, order_id: str) -> Order:

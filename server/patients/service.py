@@ -12,6 +12,7 @@ from server.alarms import service as alarms
 from server.devices.service import PRESENT, follow_bed, release_encounter
 from server.orders import service as orders
 from server.storage.store import UnitOfWork
+from server.wristbands import service as wristbands
 
 
 def by_mrn(unit: UnitOfWork, mrn: str) -> Patient | None:
@@ -64,9 +65,9 @@ def admit(unit: UnitOfWork, patient: Patient, stay: Encounter, at: datetime) -> 
 
 
 def _wristband(unit: UnitOfWork, patient: Patient) -> None:
-    """Give a new patient the first wristband serial; later prints revoke it and take the next."""
+    """Give a patient who has none a wristband; later prints revoke it and take the next serial."""
     if not any(band.patient_id == patient.id for band in unit.all(Wristband)):
-        unit.put(Wristband(id=f"{patient.mrn}/1", patient_id=patient.id, serial="1", printed_at=unit.now))
+        wristbands.put_next(unit, patient)
 
 
 def move(unit: UnitOfWork, stay: Encounter, *, ward: str, bed: str, room: str, at: datetime) -> Encounter:

@@ -28,6 +28,8 @@ from server.storage.store import Store, UnitOfWork
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 CODE_LIFE = timedelta(minutes=10)
 OFFLINE_LIFE = timedelta(hours=12)
+CLINICAL = ("nurse", "charge-nurse", "student", "instructor", "doctor", "pharmacist", "manager")
+"""Roles that may see who the patients are; an engineer keeps devices going and needs no names."""
 # Verified when the badge is unknown, so that the answer takes as long as for a known one.
 _NOBODY = HASHER.hash(secrets.token_hex(16))
 
@@ -41,6 +43,11 @@ class Session:
     kind: str  # bearer, web
     handheld: str
     expires: datetime
+
+    @property
+    def is_clinical(self) -> bool:
+        """Whether the person may see who the patients are."""
+        return bool(set(CLINICAL) & set(self.practitioner.roles))
 
     def require(self, *roles: str) -> None:
         """Let only people with one of ``roles`` go on.

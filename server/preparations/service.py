@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import replace
 from datetime import timedelta
 
+from clinical.bedside_check import labels
 from clinical.errors import ConflictError, NotFoundError
 from clinical.records import Bag, Order, Task
 from server.storage.store import UnitOfWork
@@ -34,7 +35,7 @@ def label(unit: UnitOfWork, task_id: str, by: str) -> Bag:
         raise NotFoundError("unknown-task", "there is no such task")
     of_task = [bag for bag in unit.all(Bag) if bag.task_id == task_id]
     current = next(
-        (bag for bag in of_task if bag.state in _OPEN and bag.order_version == order.version), None
+        (bag for bag in of_task if bag.state in _OPEN and labels.state(bag, order) == "valid"), None
     )
     if current is not None:
         return current

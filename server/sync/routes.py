@@ -11,6 +11,7 @@ from clinical.bedside_check.model import CheckRequest
 from clinical.exchange import Changes, CheckAnswer, Outcome
 from server.administrations import service as administrations
 from server.dependencies import Ctx, SignedInAs
+from server.people.service import CLINICAL
 from server.storage.codec import to_bytes
 from server.sync import events
 from server.sync.service import Cursor, changes
@@ -43,7 +44,7 @@ async def read_changes(
     wait: Annotated[float, Query(ge=0, le=25, description="seconds to wait for a change")] = 0.0,
 ) -> Response:
     """Return what changed after ``since``; waits up to ``wait`` seconds for something to change."""
-    del session
+    session.require(*CLINICAL)
     context.site.ward(ward)
     store = context.store
     if since and epoch == store.picture.epoch:
@@ -55,6 +56,7 @@ async def read_changes(
 @router.post("/checks")
 def check(body: CheckRequest, session: SignedInAs, context: Ctx) -> CheckAnswer:
     """Re-check with the server's facts and clock; GIVE reserves the task for this person for 120 s."""
+    session.require(*CLINICAL)
     check_sound(body)
     ward = context.site.first.id
     return context.store.write(lambda unit: administrations.answer(unit, context.site, session, body, ward))

@@ -93,7 +93,7 @@ class Hand:
         return self.picture().getpixel(where) == tuple(int(wanted[at : at + 2], 16) for at in (0, 2, 4))
 
 
-async def until(condition: Callable[[], Any], what: str, within_s: float = 20) -> None:
+async def until(condition: Callable[[], Any], what: str, within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not await asyncio.to_thread(condition):
         assert time.monotonic() < deadline, what

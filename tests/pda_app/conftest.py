@@ -19,7 +19,7 @@ def signed_in(tmp_path: Path) -> Callable[..., None]:
 
     def play(scenario: Scenario, server: FakeServer | None = None) -> None:
         async def main() -> None:
-            async with asyncio.timeout(15), handheld(tmp_path, server) as rig:
+            async with asyncio.timeout(60), handheld(tmp_path, server) as rig:
                 await rig.sign_in()
                 await rig.synced()
                 await scenario(rig)

@@ -128,7 +128,7 @@ class Hand:
         band = next(one for one in book.all(Wristband) if one.patient_id == patient.id and one.active)
         return hospital.encode("wristband", mrn, band.serial)
 
-    async def until(self, condition: object, seconds: float = 10.0) -> None:
+    async def until(self, condition: object, seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - any condition
                 await asyncio.sleep(0.05)

@@ -202,7 +202,7 @@ def test_a_filmed_code_is_delivered_once_on_the_event_loop(tmp_path: Path) -> No
         got: list[Read | Broken] = []
         source = CameraSource(str(path))
         source.start(got.append)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(got) < 2:  # noqa: ASYNC110 - a plain list is what the source delivers to
                 await asyncio.sleep(0.05)
         assert source.preview() is not None

@@ -36,7 +36,7 @@ Play = Callable[..., None]
         (
             "ROUTE-FORM",
             {"form": "tablet", "route": "IV"},
-            "片剂不能用于静脉注射",
+            "片剂不能用于静脉给药",
             "Tablet cannot be given by IV",
         ),
         (

@@ -41,7 +41,7 @@ def test_today_filters_arranges_by_time_and_searches(signed_in: Play) -> None:
         for query, beds in (("zj", ["01"]), ("wangzhi", ["03"]), ("李", ["02"]), ("3", ["03"]), ("xyz", [])):
             today.search(query)
             assert [row.bed for row in today.state.rows] == beds
-        assert rig.text(today.state.empty) == "没有待办"
+        assert rig.text(today.state.empty) == "没有找到：xyz"
 
     signed_in(scenario)
 
@@ -152,5 +152,25 @@ def test_opening_a_task_begins_its_check_and_back_leaves_it(signed_in: Play) -> 
         rig.app.back()
         assert rig.app.state.screen is Screen.TODAY
         assert not rig.app.check.is_open
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-PDA-40")
+def test_the_ward_is_searched_by_name_initials_and_bed_and_the_next_nurse_sees_it_whole(
+    signed_in: Play,
+) -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.app.go(Screen.WARD)
+        ward = rig.app.ward
+        for query, beds in (("zj", ["01"]), ("wang zhi", ["03"]), ("李", ["02"]), ("2", ["02"]), ("xyz", [])):
+            ward.search(query)
+            assert [card.bed for card in ward.state.cards] == beds
+        assert rig.text(ward.state.empty) == "没有找到：xyz"
+        rig.app.today.search("zj")
+        rig.app.lock()
+        await rig.sign_in("N20488")
+        assert (rig.app.today.state.query, ward.state.query) == ("", "")
+        assert len(rig.app.today.state.groups) == 3
 
     signed_in(scenario)

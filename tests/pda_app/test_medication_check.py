@@ -33,7 +33,7 @@ def marks(rig: Rig) -> dict[Right, str]:
 
 def run(directory: Path, scenario: object, **options: object) -> None:
     async def main() -> None:
-        async with asyncio.timeout(10), handheld(directory, **options) as rig:  # type: ignore[arg-type]
+        async with asyncio.timeout(60), handheld(directory, **options) as rig:  # type: ignore[arg-type]
             await rig.sign_in()
             await rig.synced()
             await scenario(rig)  # type: ignore[operator]

@@ -244,7 +244,7 @@ def test_a_chosen_alarm_is_shown_unless_a_worse_one_calls(signed_in: Play) -> No
             "a2",
             "93",
             "滴/分",
-            "界限 66.7 滴/分",
+            "医嘱 66.7 滴/分",
         )
         rig.server.change(alarms=(alarm("a3", "03", params={"escalated": "charge-nurse"}),))
         await rig.synced()

@@ -14,7 +14,7 @@ from tests.support.handheld import FakeClock, FakeServer, Rig, badge, bag, handh
 
 def run(directory: Path, scenario: object, server: FakeServer | None = None, **security: object) -> None:
     async def main() -> None:
-        async with asyncio.timeout(10), handheld(directory, server, **security) as rig:
+        async with asyncio.timeout(60), handheld(directory, server, **security) as rig:
             await scenario(rig)  # type: ignore[operator]
 
     asyncio.run(main())

@@ -120,10 +120,12 @@ def finding_params() -> dict[str, set[str]]:
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
                 and node.func.attr == "add"
+                and node.args
             ):
-                code = ast.unparse(node.args[0]).strip("'") if node.args else ""
+                codes = [one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant)]
                 names = {one.arg for one in node.keywords if one.arg} - {"severity", "override"}
-                found.setdefault(code, set()).update(names)
+                for code in map(str, codes):
+                    found.setdefault(code, set()).update(names)
     return {code: names for code, names in found.items() if code in RULES}
 
 

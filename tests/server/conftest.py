@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import shutil
@@ -31,7 +32,7 @@ from clinical.records import Bag, Generation, Infusion, Practitioner, Sex, Task
 from server import seed as seeds
 from server.his.port import AdmitPatient, Demographics, ItemFact, Place, PlaceOrder
 from server.hospital import HospitalFactsService
-from server.people.service import Session
+from server.people.service import Session, hash_pin
 from server.preparations import service as preparations
 from server.sites import Site
 from server.storage.engine import open_engine, upgrade
@@ -282,8 +283,33 @@ class WardBench:
         return found
 
 
+@pytest.fixture
+def bench_of(store: Store, clock: FakeClock) -> Callable[[Path, Path], WardBench]:
+    """A bench over another seed and policy."""
+
+    def make(seed: Path, policy: Path) -> WardBench:
+        site = seeds.plant(store, read_seed(seed), seeds.read_policy(policy))
+        return WardBench(store, site, clock, HospitalFactsService(store, site))
+
+    return make
+
+
+@functools.cache
+def hashed_once(pin: str) -> str:
+    return hash_pin(pin)
+
+
+def read_seed(file: Path) -> seeds.Seed:
+    """A seed whose PINs are hashed already: hashing is slow by design, and once is enough for all tests."""
+    seed = seeds.read(file)
+    people = tuple(
+        one.model_copy(update={"pin": "", "pin_hash": hashed_once(one.pin)}) for one in seed.people
+    )
+    return seed.model_copy(update={"people": people})
+
+
 def plant(store: Store, clock: FakeClock) -> WardBench:
-    site = seeds.plant(store, seeds.read(WARD_FILE), seeds.read_policy(None))
+    site = seeds.plant(store, read_seed(WARD_FILE), seeds.read_policy(None))
     assert site.generations["W1"] is Generation.DEMO
     return WardBench(store, site, clock, HospitalFactsService(store, site))
 

@@ -121,6 +121,70 @@ def test_a_move_takes_the_patient_and_leaves_the_mounted_device(ward: Any) -> No
     assert (stay(ward).bed, on) == ("02", {"serial:oximeter-02"})
 
 
+def update(place: Place | None, visit: str = "V1001", **said: Any) -> UpdatePatient:
+    return UpdatePatient(mrn="1001", visit_number=visit, place=place, who=Demographics(**said))
+
+
+@pytest.mark.requirement("R-SRV-18")
+@pytest.mark.hazard("H-SRV-02")
+def test_an_update_that_names_another_bed_moves_the_patient_like_a_transfer(any_ward: Any) -> None:
+    any_ward.admit("1001", "01")
+    at = any_ward.clock.move(minutes=1)
+    assert any_ward.hospital.apply(replace(update(Place(ward="W1", bed="02")), at=at)).ok
+    on = {one.device_id for one in any_ward.store.picture.all(Association) if one.end is None}
+    assert (stay(any_ward).bed, stay(any_ward).moved_at, on) == ("02", at, {"serial:oximeter-02"})
+
+
+@pytest.mark.requirement("R-SRV-18")
+@pytest.mark.hazard("H-SRV-02")
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        (Place(ward="W1", bed="02"), "bed-taken"),
+        (Place(ward="W1", bed="77"), "unmapped-bed"),
+        (Place(ward="W9", bed="01"), "unmapped-ward"),
+        (Place(ward="W9"), "unmapped-ward"),
+    ],
+)
+def test_an_update_to_a_bed_that_cannot_be_is_refused_whole(ward: Any, place: Place, code: str) -> None:
+    ward.admit("1001", "01")
+    ward.admit("1002", "02", "李秀兰")
+    assert ward.hospital.apply(update(place, name="张新")).code == code
+    assert (stay(ward).bed, ward.store.picture.get(Patient, "P-1001").name) == ("01", "张建国")
+
+
+@pytest.mark.parametrize(
+    "place", [None, Place(ward="W1"), Place(ward="", room="1"), Place(ward="ICU", bed="01")]
+)
+def test_an_update_that_names_no_other_bed_moves_nobody(ward: Any, place: Place | None) -> None:
+    ward.admit("1001", "01")
+    assert ward.hospital.apply(update(place, name="张新")).ok
+    assert (stay(ward).bed, stay(ward).moved_at) == ("01", None)
+    assert ward.store.picture.get(Patient, "P-1001").name == "张新"
+
+
+@pytest.mark.requirement("R-SRV-18")
+@pytest.mark.hazard("H-SRV-02")
+def test_an_admission_repeated_with_another_bed_moves_the_patient(ward: Any) -> None:
+    ward.admit("1001", "01")
+    ward.admit("1001", "02")
+    assert (stay(ward).bed, stay(ward).moved_at) == ("02", ward.clock())
+    ward.admit("1002", "03")
+    again = AdmitPatient(
+        mrn="1001", visit_number="V1001", place=Place(ward="W1", bed="03"), who=Demographics()
+    )
+    assert ward.hospital.apply(again).code == "bed-taken"
+
+
+def test_an_update_of_a_stay_that_ended_is_taken_and_one_that_never_began_is_told(ward: Any) -> None:
+    ward.admit("1001", "01")
+    ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001"))
+    assert ward.hospital.apply(update(Place(ward="W1", bed="01"))).ok
+    assert ward.hospital.apply(update(Place(ward="W1", bed="01"), visit="")).ok
+    assert ward.hospital.apply(update(Place(ward="W9", bed="01"), visit="V2")).ok
+    assert ward.hospital.apply(update(Place(ward="W1", bed="01"), visit="V2")).code == "unknown-patient"
+
+
 def test_two_numbers_of_one_person_wait_for_a_person(ward: Any) -> None:
     assert ward.hospital.apply(MergePatients(mrn="1", old_mrn="2")).code == "merge-needs-person"
 

@@ -216,6 +216,17 @@ def test_an_engineer_may_not_acknowledge_alarms(server: WardProcess) -> None:
         assert problem(engineer.post("/alarms/x/acknowledge")) == (403, "role")
 
 
+@pytest.mark.requirement("R-SRV-23")
+@pytest.mark.hazard("H-SRV-11")
+def test_an_engineer_sees_nodes_and_numbers_but_no_patient(server: WardProcess) -> None:
+    with server.client("E90001", "9517") as engineer, server.client() as nurse:
+        for path in ("/nodes", "/ledger", "/alarms", "/unassigned"):
+            assert engineer.get(path).status_code == 200
+        assert problem(engineer.get("/wards/W1/changes")) == (403, "role")
+        assert problem(engineer.get("/encounters/E/trend?code=MDC_PULS_OXIM_SAT_O2")) == (403, "role")
+        assert nurse.get("/wards/W1/changes").status_code == 200
+
+
 @pytest.mark.requirement("R-SRV-03")
 @pytest.mark.hazard("H-SRV-03")
 def test_the_tls_listener_serves_the_same_ward_and_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:

@@ -10,9 +10,21 @@ from sqlalchemy import func, select
 
 from clinical.bedside_check.model import Action
 from clinical.exchange import AlarmAcknowledged
-from clinical.records import Alarm, AlarmPriority, Encounter, Task, TaskStatus
+from clinical.records import (
+    Alarm,
+    AlarmPriority,
+    Association,
+    Encounter,
+    Flow,
+    Order,
+    Patient,
+    Task,
+    TaskStatus,
+    Validity,
+    Wristband,
+)
 from server.alarms import service as alarms
-from server.his.port import DischargePatient
+from server.his.port import AdmitPatient, Demographics, DischargePatient, Place
 from server.infusions.flow import FlowWatch
 from server.storage import schema
 from server.sync.events import apply
@@ -129,3 +141,42 @@ def test_what_is_long_over_leaves_the_picture_but_not_the_store(ward: Any) -> No
     with ward.store.reading() as connection:
         kept = connection.scalar(select(func.count()).where(schema.facts.c.kind == "administrations"))
     assert kept == 1
+
+
+@pytest.mark.requirement("R-SRV-21")
+@pytest.mark.hazard("H-SRV-01")
+def test_a_patient_who_came_back_keeps_everything_when_the_first_stay_is_tidied_away(ward: Any) -> None:
+    ward.admit("1001", "01")
+    ward.order("1001", "OLD", frequency="q8h")
+    ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=ward.clock()))
+    ward.clock.move(hours=20)
+    again = AdmitPatient(
+        mrn="1001", visit_number="V2", place=Place(ward="W1", bed="02"), who=Demographics(), at=ward.clock()
+    )
+    assert ward.hospital.apply(again).ok
+    ward.order("1001", "NEW", frequency="q8h")
+    ward.clock.move(hours=5)
+    ward.store.write(lambda unit: tidy(unit, timedelta(hours=1)))
+    picture = ward.store.picture
+    assert [one.id for one in picture.all(Encounter)] == ["E-V2"]
+    assert picture.get(Patient, "P-1001") is not None
+    assert [one.id for one in picture.all(Order)] == ["O-NEW"]
+    assert {task.order_id for task in picture.all(Task)} == {"O-NEW"}
+    assert [one.encounter_id for one in picture.all(Association)] == ["E-V2"]
+    assert [band.active for band in picture.all(Wristband)] == [True]
+
+
+@pytest.mark.requirement("R-SRV-21")
+def test_nothing_of_a_patient_stays_in_the_picture_a_day_after_they_left(ward: Any) -> None:
+    before = {kind: set(entries) for kind, entries in ward.store.picture.kinds.items()}
+    ward.admit("1001", "01")
+    task = ward.task_of(ward.order_bag("1001", "B1"))
+    ward.bag(task.id)
+    event = ward.started("s1", task, ward.request("r1", Action.START))
+    ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), event))
+    ward.store.write(lambda unit: unit.put(Flow(id="I-s1", effective=ward.clock(), validity=Validity.VALID)))
+    ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=ward.clock()))
+    ward.clock.move(hours=25)
+    ward.store.write(lambda unit: tidy(unit, timedelta(hours=1)))
+    after = {kind: set(entries) for kind, entries in ward.store.picture.kinds.items() if entries}
+    assert after == before

@@ -514,7 +514,7 @@ class Rig:
             self.app.scan(read)
             await self.app.settle()
 
-    async def synced(self, seconds: float = 5.0) -> None:
+    async def synced(self, seconds: float = 60.0) -> None:
         """Wait until the server's newest facts are here and kept, and nothing waits to be sent."""
         async with asyncio.timeout(seconds):
             while not await self._is_synced():  # noqa: ASYNC110 - several states, not one event
@@ -528,7 +528,7 @@ class Rig:
         kept = await self.store.kept()
         return kept is not None and kept.changes.cursor == book.cursor
 
-    async def until(self, condition: Any, seconds: float = 3.0) -> None:
+    async def until(self, condition: Any, seconds: float = 60.0) -> None:
         """Wait for something to become true."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - any condition, not one event

@@ -117,7 +117,7 @@ START = replace(
     GIVE, kind="infusion", title=THEOPHYLLINE, detail=t("静脉滴注 · 120 mL/h", "IV infusion · 120 mL/h"),
     instruction=t("心率 >120 停用并呼叫我", "Stop and call me if HR >120"),
     start=s.StartForm(
-        volume_ml="500", volume_error="", device=t("D-0412 已扫", "D-0412 read"), device_id="ble:c0", sites=tuple(
+        volume_ml="500", volume_error="", device="D-0412", device_id="ble:c0", sites=tuple(
             s.Choice(id=id_, text=t(zh, en), selected=id_ == "left-forearm")
             for id_, zh, en in (
                 ("left-hand", "左手背", "Left hand"), ("right-hand", "右手背", "Right hand"),
@@ -127,6 +127,17 @@ START = replace(
         ), ordered=t("40 滴/分 · 120 mL/h · 20 滴/mL", "40 gtt/min · 120 mL/h · 20 gtt/mL"),
     ),
     primary=s.Button(text=t("开始输液", "Start infusion"), icon="GIVE", tone=Tone.OK),
+)  # fmt: skip
+SECOND = replace(
+    START,
+    second=s.SecondSheet(
+        title=t("陈静：请独立计算滴速", "Chen Jing: calculate the rate yourself"), unit="mL/h", value="12", error="",
+        record=s.Button(text=t("提交", "Submit"), icon="GIVE", tone=Tone.ACT),
+    ),
+)  # fmt: skip
+STOP_LIFTABLE = replace(
+    STOP, verdict=replace(STOP.verdict, note=t("第二人扫工牌并选原因后可继续", "A second nurse's badge and a reason can lift this")),
+    witness=t("第二人：陈静 · 已独立计算", "Second: Chen Jing · own calculation done"),
 )  # fmt: skip
 NOT_GIVEN_OPEN = replace(
     CHECK,

@@ -45,7 +45,7 @@ REASONS = s.ReasonSheet(
         s.Choice(id="other", text=t("其他…", "Other…")),
     ),
 )  # fmt: skip
-THEOPHYLLINE = t("氨茶碱 0.25 g + 0.9% 氯化钠 500 mL", "Aminophylline 0.25 g + 0.9% NaCl 500 mL")
+THEOPHYLLINE = t("0.9% 氯化钠 500 mL + 氨茶碱 0.25 g", "0.9% NaCl 500 mL + Aminophylline 0.25 g")
 
 
 def task(
@@ -151,6 +151,11 @@ TODAY = s.TodayState(
     ),
 )  # fmt: skip
 TODAY_BY_TIME = replace(TODAY, arrangement="time", groups=(), rows=(*ROWS_1, *ROWS_2, *ROWS_3))
+UNKNOWN = tuple(replace(one, count=None) for one in COUNTERS)
+TODAY_READING = s.TodayState(
+    counters=UNKNOWN, empty=t("正在读取病区数据", "Reading the ward's data"), picture=s.Picture.READING
+)
+TODAY_SEARCH = replace(TODAY, query="zj", groups=TODAY.groups[:1])
 TODAY_EMPTY = s.TodayState(counters=COUNTERS, empty=t("现在没有待办任务", "Nothing to do right now"))
 
 
@@ -174,6 +179,10 @@ def bed(
     )  # fmt: skip
 
 
+NO_PICTURE = t(
+    "离线，本机没有病区数据。联网后自动读取",
+    "Offline, and no ward data here. They are read when the network is back",
+)
 FIRST, SECOND, THIRD = t("一级", "Level 1"), t("二级", "Level 2"), t("三级", "Level 3")
 WARD = s.WardState(
     counters=(
@@ -201,6 +210,10 @@ WARD = s.WardState(
         bed("15", "周玉梅", t("女 63 · 贫血", "F 63 · anaemia"), FIRST, 2, risks=("pressure",)),
         bed("16", "吴建平", t("男 70 · 房颤", "M 70 · AF"), SECOND, 1, risks=("fasting",)),
     ),
+)  # fmt: skip
+
+WARD_MISSING = s.WardState(
+    counters=tuple(replace(one, count=None) for one in WARD.counters), empty=NO_PICTURE, picture=s.Picture.MISSING,
 )  # fmt: skip
 
 PATIENT = s.PatientState(
@@ -235,7 +248,7 @@ ROUND = s.RoundState(
     title=THEOPHYLLINE, detail=t("静脉滴注 · 20 滴/mL · 07:40 开始 · 传感器 D-0412", "IV infusion · 20 gtt/mL · since 07:40 · sensor D-0412"),
     instruction=t("心率 >120 停用并呼叫我", "Stop and call me if HR >120"),
     rate=s.RatePair(
-        ordered_gtt_min="40", ordered_ml_h="120", measured_gtt_min="46", measured_ml_h="138", window=t("近 60 秒", "last 60 s"),
+        ordered_gtt_min="40", ordered_ml_h="120", measured_gtt_min="46", measured_ml_h="138", window=t("近 9 滴", "9 drops"),
         deviation=s.Deviation(tone=Tone.WARN, arrow="up", percent="+15%", word=t("偏快", "fast")),
     ),
     remaining_ml="218", volume_ml="500", time_left="1 h 35", end_at=t("11:17 完（计划 11:50）", "ends 11:17 (planned 11:50)"),
@@ -243,7 +256,7 @@ ROUND = s.RoundState(
     sites=tuple(
         s.Choice(id=id_, text=t(zh, en), selected=id_ == "normal")
         for id_, zh, en in (
-            ("normal", "正常", "Normal"), ("redness", "红", "Redness"), ("swelling", "肿", "Swelling"), ("leak", "渗漏", "Leak"),
+            ("normal", "正常", "Normal"), ("redness", "红肿", "Redness"), ("swelling", "肿胀", "Swelling"), ("leak", "渗漏", "Leak"),
             ("pain", "疼痛", "Pain"), ("blocked", "堵塞", "Blocked"), ("other", "其他", "Other"),
         )
     ),
@@ -278,17 +291,31 @@ ALARM = s.AlarmView(
     demographics=t("男 · 68 岁 · 心衰 肺炎", "M · 68 y · HF, pneumonia"), cause=t("血氧过低 SpO2", "SpO2 low"), value="84", unit="%",
     limit=t("低于 90% 已 42 秒", "below 90% for 42 s"), age="00:42",
     note=t("辅助提醒，以床旁监护仪报警为准", "Secondary display: the bedside monitor's alarm decides"),
+    countdown=t("18 秒后通知护士长、医生", "In 18 s: charge nurse, doctor will be told"),
+    escalation=t("已通知 下一位护士", "Told: next nurse"),
+    trend=s.Trend(
+        minutes=6, low=70, high=100, limit=90, side="low", ticks=("09:36", "09:42"),
+        lines=(
+            tuple(s.TrendPoint(minute=-6 + i / 20, value=96 - (i % 5) * .4) for i in range(60)),
+            tuple(s.TrendPoint(minute=-2.4 + i / 20, value=95 - i * .22) for i in range(49)),
+        ),
+    ),
+    neighbours=(
+        s.VitalTile(code="pr", label=t("脉率", "Pulse"), value="118", unit=t("次/分", "/min"), at="09:42", tone=Tone.WARN),
+        s.VitalTile(code="rr", label=t("呼吸", "Resp"), value="28", unit=t("次/分", "/min"), at="09:40"),
+        s.VitalTile(code="bp", label=t("收缩压", "Systolic"), value="142", unit="mmHg", at="09:40"),
+    ),
 )  # fmt: skip
 QUEUED = s.AlarmRow(
     alarm_id="a2", priority=AlarmPriority.MEDIUM, tone=Tone.WARN, bed="16", text=t("输液将完，余 6 mL", "Infusion near end, 6 mL left"), at="09:41",
 )  # fmt: skip
 ALARMS = s.AlarmsState(
     current=ALARM, queue=(QUEUED,),
-    acknowledge=s.Button(text=t("我去处理", "I'll go"), icon="GIVE"), mute=s.Button(text=t("静音 2 分", "Sound off 2 min"), icon="sound-off"),
+    acknowledge=s.Button(text=t("我去处理", "I'll go"), icon="go"), mute=s.Button(text=t("静音 2 分", "Sound off 2 min"), icon="sound-off"),
     rows=(
         s.AlarmRow(alarm_id="a1", priority=AlarmPriority.HIGH, tone=Tone.BAD, bed="12A", text=t("血氧过低 84%", "SpO2 low, 84%"), at="09:41"),
         QUEUED,
-        s.AlarmRow(alarm_id="a3", priority=AlarmPriority.LOW, tone=Tone.LOW, bed="07", text=t("设备电量低", "Device battery low"), at="09:12",
+        s.AlarmRow(alarm_id="a3", priority=AlarmPriority.LOW, tone=Tone.LOW, bed="07", text=t("设备电量低：D-0412", "Device battery low: D-0412"), at="09:12", about=THEOPHYLLINE,
                    acknowledged=t("王丽 09:14 已处理", "Wang Li has it, 09:14")),
     ),
 )  # fmt: skip
@@ -296,7 +323,10 @@ ALARM_FLOW = replace(
     ALARMS,
     current=replace(
         ALARM, priority=AlarmPriority.MEDIUM, head=t("中级报警", "Medium alarm"), stars=2, cause=t("滴速偏快", "Drip too fast"), value="54",
-        unit="gtt/min", limit=t("医嘱 40 滴/分 · +35%", "ordered 40 gtt/min · +35%"), age="01:10",
+        unit=t("滴/分", "gtt/min"), limit=t("医嘱 40 滴/分", "ordered 40 gtt/min"), age="01:10",
+        about=THEOPHYLLINE, trend=replace(ALARM.trend, low=30, high=60, limit=40, side="", lines=(tuple(s.TrendPoint(minute=-5 + i / 4, value=41 + i * .65) for i in range(21)),)),
+        neighbours=(s.VitalTile(code="remaining", label=t("剩余", "Left"), value="218", unit="mL", at="09:42"), ALARM.neighbours[0]),
+        countdown=t("110 秒后通知下一位护士", "In 110 s: next nurse will be told"), escalation="",
     ),
     queue=(),
 )  # fmt: skip

@@ -11,6 +11,8 @@ from pda_app.presenters.states.alarms import (
     AlarmRow,
     AlarmsState,
     AlarmView,
+    Trend,
+    TrendPoint,
 )
 from pda_app.presenters.states.check import (
     CheckState,
@@ -18,6 +20,7 @@ from pda_app.presenters.states.check import (
     NotGivenSheet,
     ReasonSheet,
     RightLine,
+    SecondSheet,
     StartForm,
     Verdict,
 )
@@ -30,6 +33,7 @@ from pda_app.presenters.states.common import (
     Counter,
     Msg,
     PatientBanner,
+    Picture,
     Text,
     Tone,
 )
@@ -98,6 +102,7 @@ __all__ = [
     "PatientBanner",
     "PatientState",
     "PersonCard",
+    "Picture",
     "RatePair",
     "ReasonSheet",
     "RecentPerson",
@@ -106,6 +111,7 @@ __all__ = [
     "RoundState",
     "ScanSheet",
     "Screen",
+    "SecondSheet",
     "SignInState",
     "StartForm",
     "StatusBar",
@@ -115,6 +121,8 @@ __all__ = [
     "Toast",
     "TodayState",
     "Tone",
+    "Trend",
+    "TrendPoint",
     "UploadRow",
     "UploadsState",
     "Verdict",

@@ -5,7 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from clinical.records import AlarmPriority
-from pda_app.presenters.states.common import NO_BUTTON, Button, Text, Tone
+from pda_app.presenters.states.common import NO_BUTTON, Button, Picture, Text, Tone
+from pda_app.presenters.states.lists import VitalTile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrendPoint:
+    """A value, and how many minutes before now it was (negative)."""
+
+    minute: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """The alarm's value over the last ``minutes``; ``lines`` are split where nothing was heard.
+
+    ``side`` tells on which side of ``limit`` the alarm lies (low, high); empty for what was ordered.
+    """
+
+    minutes: float
+    lines: tuple[tuple[TrendPoint, ...], ...]
+    low: float
+    high: float
+    limit: float | None = None
+    side: str = ""
+    ticks: tuple[str, str] = ("", "")  # clock times of both ends
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +42,7 @@ class AlarmView:
     head: Text
     stars: int
     bed: str
-    name: str
+    name: Text
     demographics: Text
     cause: Text
     value: str
@@ -26,6 +51,10 @@ class AlarmView:
     age: str  # MM:SS since it began
     note: Text
     escalation: Text = ""  # who else has been told because nobody came
+    countdown: Text = ""  # who is told next, and in how many seconds
+    about: Text = ""  # the drug, for an infusion's alarm
+    trend: Trend | None = None
+    neighbours: tuple[VitalTile, ...] = ()  # other newest values, each with its time
     infusion_id: str = ""
     patient_id: str = ""
 
@@ -40,6 +69,7 @@ class AlarmRow:
     bed: str
     text: Text
     at: str
+    about: Text = ""
     acknowledged: Text = ""  # by whom and when; empty = nobody yet
 
 
@@ -54,3 +84,4 @@ class AlarmsState:
     mute: Button = NO_BUTTON
     muted_s: int = 0
     empty: Text = ""
+    picture: Picture = Picture.HERE

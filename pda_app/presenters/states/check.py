@@ -75,6 +75,17 @@ class NotGivenSheet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondSheet:
+    """The second person's own calculation, over everything that shows what the first one goes by."""
+
+    title: Text
+    unit: Text
+    value: str  # as typed
+    error: Text
+    record: Button
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartForm:
     """What opening a bag needs besides the rights: volume, sensor, site. Shown for infusions only."""
 
@@ -105,6 +116,7 @@ class CheckState:
     reasons: ReasonSheet | None = None
     not_given: NotGivenSheet | None = None
     witness: Text = ""
+    second: SecondSheet | None = None
     verdict: Verdict = Verdict()
     secondary: Button = NO_BUTTON
     primary: Button = NO_BUTTON

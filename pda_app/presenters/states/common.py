@@ -36,6 +36,14 @@ class Tone(StrEnum):
     LOW = "low"
 
 
+class Picture(StrEnum):
+    """What this handheld knows of the ward: nothing yet, nothing and no way to ask, or a picture."""
+
+    READING = "reading"
+    MISSING = "missing"
+    HERE = "here"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
     """A small label that is read, never touched; ``icon`` is a meaning of look/handheld (may be empty)."""
@@ -61,7 +69,7 @@ class Counter:
     """A counter that is also a filter."""
 
     id: str
-    count: int
+    count: int | None  # None: not known
     text: Text
     selected: bool = False
     tone: Tone = Tone.PLAIN

@@ -23,8 +23,9 @@ class Screen(StrEnum):
 
 
 class Connection(StrEnum):
-    """What the cloud icon says: ``attention`` is online with something that came back."""
+    """The cloud icon: ``trying`` before the first answer, ``attention`` when something came back."""
 
+    TRYING = "trying"
     ONLINE = "online"
     OFFLINE = "offline"
     ATTENTION = "attention"

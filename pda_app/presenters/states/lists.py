@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pda_app.presenters.states.common import AllergyStrip, Chip, Counter, PatientBanner, Text, Tone
+from pda_app.presenters.states.common import AllergyStrip, Chip, Counter, PatientBanner, Picture, Text, Tone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +85,7 @@ class TodayState:
     groups: tuple[TaskGroup, ...] = ()  # filled when arranged by patient
     rows: tuple[TaskRow, ...] = ()  # filled when arranged by time
     empty: Text = ""  # what to say when there is nothing
+    picture: Picture = Picture.HERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +123,9 @@ class WardState:
 
     counters: tuple[Counter, ...] = ()
     cards: tuple[BedCard, ...] = ()
+    query: str = ""
     empty: Text = ""
+    picture: Picture = Picture.HERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,3 +152,5 @@ class PatientState:
     vitals_note: Text = ""
     infusions: tuple[InfusionLine, ...] = ()
     tasks: tuple[TaskRow, ...] = ()
+    empty: Text = ""  # why there is no patient
+    picture: Picture = Picture.HERE

@@ -70,6 +70,9 @@ def test_an_alarm_is_listed_but_not_answered_by_a_doctor(driver: Driver, tmp_pat
         assert not glass.root.layers["alarm"].children
         await glass.tap("NavItem", key="alarms")
         assert glass.says("02")
+        await glass.tap("AlarmListItem", key="a1")
+        assert glass.rig.app.state.screen is Screen.PATIENT
+        assert glass.says("M000002")
         glass.root.hear("acknowledge", "")
         await glass.settle()
         assert glass.rig.api.sent(AlarmAcknowledged) == []

@@ -20,7 +20,8 @@ MATRIX = (
     pytest.param(LARGE, EVERY, id="480x800", marks=pytest.mark.slow),
     pytest.param(SMALL, EVERY, id="360x640", marks=pytest.mark.slow),
 )
-OVERLAID = {"check_not_given", "round_finish"}  # pages that show a sheet of their own
+OVERLAID = {"check_not_given", "round_finish", "check_second", "infusion_sites"}
+"""Pages that show a sheet of their own."""
 
 
 @pytest.mark.parametrize(("size", "variants"), MATRIX)
@@ -46,7 +47,9 @@ def test_no_text_is_clipped_or_covered_and_every_target_fits_a_glove(
     assert found == []
 
 
-@pytest.mark.parametrize("name", ["check_give", "check_stop", "check_check", "check_answered"])
+@pytest.mark.parametrize(
+    "name", ["check_give", "check_stop", "check_check", "check_answered", "infusion_start", "round"]
+)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.requirement("R-PDU-14")
 def test_a_check_is_seen_whole_without_scrolling(driver: Driver, name: str, lang: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from pda_app.nurse.window import NurseWindow
 from pda_app.presenters.states import Screen
 from pda_app.widgets import words
 from pda_app.widgets.context import Texts, th
-from tests.support.handheld import alarm, bag, device_label, wristband
+from tests.pda_app.test_round_and_alarms import RUNNING
+from tests.support.handheld import alarm, at, badge, bag, device_label, flow, wristband
 from tests.support.handheld_glass import Glass, at_the_glass
 from tests.support.kivy_driver import Driver
 
@@ -98,7 +100,9 @@ def test_an_infusion_is_started_with_volume_sensor_and_site_and_then_patrolled(
         for key in ("9", "0"):
             await glass.tap("Key", key=key)
         await glass.tap("PrimaryButton", act="number-done")
+        await glass.tap("ChoiceField", act="open-sites")
         await glass.tap("ReasonChipSite", key="left-forearm")
+        assert glass.says("左前臂")
         await glass.tap("StateButton", main=True)
         await glass.rig.synced()
         (started,) = glass.rig.api.sent(InfusionStarted)
@@ -183,6 +187,70 @@ def test_every_page_of_the_running_app_opens_in_both_languages(driver: Driver, t
             await glass.settle()
             assert glass.says("M000001")
             glass.driver.picture(f"handheld_live_patient_{language}")
+
+    run(driver, tmp_path, scenario)
+
+
+@pytest.mark.requirement("R-PDU-16")
+def test_a_search_narrows_the_list_and_a_scan_into_the_field_is_not_searched_for(
+    driver: Driver, tmp_path: Path
+) -> None:
+    async def scenario(glass: Glass) -> None:
+        await glass.tap("SearchKey", act="search-open")
+        field = glass.driver.find("Field", act="search")
+        field.focus = True
+        for character in "zj":
+            field.insert_text(character)
+        await glass.settle()
+        assert glass.says("张建国")
+        assert not glass.says("李秀兰")
+        await glass.tap("IconButton", act="search-clear")
+        assert glass.says("李秀兰")
+        await glass.tap("SearchKey", act="search-open")
+        await glass.tap("NavItem", key="ward")
+        assert glass.driver.find("Field", act="search").text == ""
+
+    run(driver, tmp_path, scenario)
+
+
+@pytest.mark.requirement("R-PDU-17")
+@pytest.mark.hazard("H-PDA-20")
+def test_the_second_nurse_s_page_hides_what_the_first_goes_by(driver: Driver, tmp_path: Path) -> None:
+    async def scenario(glass: Glass) -> None:
+        saline = next(one for one in glass.rig.server.facts.products if one.id == "saline")
+        glass.rig.server.change(products=(replace(saline, high_alert=3),))
+        await glass.rig.synced()
+        await glass.scan(wristband(P3), bag("b-o3"), device_label("ble:c0-00-00-00-01-01"), badge("N20488"))
+        overlay = glass.driver.find("SecondOverlay")
+        assert overlay.to_window(*overlay.pos) == (0, 0)
+        assert overlay.height >= glass.root.page.ids.rest.height - 1
+        seen, opaque = (
+            bytes.fromhex(one[1:]) for one in (glass.colour_of("SecondOverlay"), theme.LIGHT["bg"])
+        )
+        assert all(abs(one - other) <= 2 for one, other in zip(seen, opaque, strict=True))
+        for key in ("1", "2", "0"):
+            await glass.tap("Key", key=key)
+        await glass.tap("StateButton", act="second-done")
+        assert glass.says("可以给药")
+        assert glass.says("第二人：陈静 · 已独立计算")
+
+    run(driver, tmp_path, scenario)
+
+
+@pytest.mark.requirement("R-PDU-07")
+def test_an_alarm_of_a_drip_draws_its_rate_and_its_unit(driver: Driver, tmp_path: Path) -> None:
+    async def scenario(glass: Glass) -> None:
+        wrong = alarm(
+            "a1", "03", "rate-deviation", infusion_id="i1", params={"ordered": 40.0, "measured": 54.2}
+        )
+        flows = (flow("i1", at(0), gtt_min=54.2),)
+        glass.rig.server.change(infusions=(RUNNING,), flows=flows, alarms=(wrong,))
+        await glass.rig.synced()
+        await glass.settle()
+        assert glass.says("滴/分")
+        assert glass.says("0.9% 氯化钠")
+        assert glass.says("秒后通知")
+        assert glass.driver.find("TrendBox").height > 50
 
     run(driver, tmp_path, scenario)
 

@@ -98,6 +98,7 @@ def test_a_merge_of_a_number_with_itself_is_refused(message: Build) -> None:
 
 @pytest.mark.parametrize("event", ["A17", "A06", ""])
 @pytest.mark.requirement("R-HIS-06")
+@pytest.mark.hazard("H-HIS-04")
 def test_an_event_that_would_move_patients_unseen_is_rejected(message: Build, event: str) -> None:
     error = refused(message(f"ADT^{event}", PID, PV1))
     assert (error.reject, error.hl7_code) == (True, 201)
@@ -131,6 +132,7 @@ def test_the_hospitals_own_number_is_chosen_among_several(message: Build, pid: s
 
 @pytest.mark.parametrize("pid", ["PID|1||", "PID|1||110101195806140010^^^GA^NI", "PID|1||1^^^^AN", "NK1|1"])
 @pytest.mark.requirement("R-HIS-06")
+@pytest.mark.hazard("H-HIS-04")
 def test_without_the_hospitals_number_the_message_is_refused(message: Build, pid: str) -> None:
     error = refused(message("ADT^A08", pid))
     assert (error.hl7_code, error.where) == (101, "PID-3")
@@ -154,6 +156,7 @@ def test_the_written_name_comes_first_and_the_latin_one_beside_it(
 
 
 @pytest.mark.requirement("R-HIS-07")
+@pytest.mark.hazard("H-HIS-04")
 def test_what_is_absent_stays_unknown_and_what_is_deleted_is_cleared(message: Build) -> None:
     fact = only(message("ADT^A08", 'PID|1||P1||||""|""', 'AL1|1|DA|""'))
     assert isinstance(fact, UpdatePatient)

@@ -38,6 +38,7 @@ def test_second_bytes_of_gb18030_that_look_like_separators_do_not_split_a_name(m
     ("charset", "code"), [("UNICODE UTF-8", "charset-mismatch"), ("EBCDIC", "charset-unknown")]
 )
 @pytest.mark.requirement("R-HIS-02")
+@pytest.mark.hazard("H-HIS-02")
 def test_unreadable_characters_are_refused_and_never_guessed(admit: Build, charset: str, code: str) -> None:
     with pytest.raises(RefusedMessageError) as refused:
         parse(admit(charset=charset, codec="gb18030"))

@@ -155,6 +155,7 @@ def test_only_named_senders_are_heard() -> None:
 
 @pytest.mark.parametrize("settings", [MllpSettings(host="::"), MllpSettings(senders=("hospital",))])
 @pytest.mark.requirement("R-HIS-10")
+@pytest.mark.hazard("H-HIS-06")
 def test_listening_to_everybody_is_refused(settings: MllpSettings) -> None:
     with pytest.raises(BadInputError):
         asyncio.run(serve(settings, echo))
@@ -204,6 +205,7 @@ def test_a_listener_that_is_not_there_and_one_that_says_nothing_are_told_apart()
 
 
 @pytest.mark.requirement("R-HIS-10")
+@pytest.mark.hazard("H-HIS-06")
 def test_mutual_tls_takes_known_clients_and_refuses_others(
     receiver: Receiver, admit: Build, tls_pair: tuple[ssl.SSLContext, ssl.SSLContext, ssl.SSLContext]
 ) -> None:

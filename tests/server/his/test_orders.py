@@ -55,6 +55,15 @@ def test_orders_come_in_three_message_types(order: Build, kind: str) -> None:
     assert placed(order(kind=kind, changes=rxo)).items[0].amount == 2
 
 
+@pytest.mark.requirement("R-SRV-17")
+def test_only_a_pharmacy_encoded_order_counts_as_seen_by_a_pharmacist(order: Build) -> None:
+    rxo = {"RXE": "RXO|DRUG^头孢|2||g"}
+    assert placed(order()).encoded
+    assert not placed(order(kind="OMP^O09", changes=rxo)).encoded
+    assert not placed(order(kind="RDE^O11", changes=rxo)).encoded
+    assert not placed(order(kind="ORM^O01")).encoded
+
+
 @pytest.mark.parametrize(
     ("missing", "where"), [("RXR", "RXR-1"), ("TQ1", "TQ1-3"), ("PID", "PID-3"), ("ORC", "ORC")]
 )
@@ -104,6 +113,7 @@ def test_a_change_says_only_what_changes_and_what_is_deleted(message: Build) -> 
 
 
 @pytest.mark.requirement("R-HIS-07")
+@pytest.mark.hazard("H-HIS-05")
 def test_a_change_of_the_rate_alone_changes_neither_frequency_nor_start(message: Build) -> None:
     rxe = "RXE|||||" + "|" * 18 + "80|mL/h"
     fact = only(message("RDE^O11", "PID|1||P1", "ORC|XO|O1|||||||20261125103000", rxe))
@@ -155,6 +165,7 @@ def test_one_wrong_order_refuses_the_whole_message(order: Build) -> None:
     assert refused(order("ORC|NW|O2", "TQ1|1||QD", "RXE||B^乙|x||mg", "RXR|PO")).where == "RXE-3"
 
 
+@pytest.mark.hazard("H-HIS-05")
 def test_a_second_drug_under_one_order_number_is_refused_and_not_dropped(order: Build) -> None:
     assert refused(order("RXE||OTHER^乙|1||mg")).code == "group-repeats"
 
@@ -179,6 +190,7 @@ MIX = ("RXC|B|NACL^盐水|100|mL", "RXC|A|CEF^头孢|2|g")
     ],
 )
 @pytest.mark.requirement("R-HIS-09")
+@pytest.mark.hazard("H-HIS-05")
 def test_a_mixture_has_each_drug_exactly_once(
     order: Build, components: tuple[str, ...], items: list[tuple[str, str]]
 ) -> None:
@@ -220,6 +232,7 @@ def test_the_rate_is_read_in_each_way_hospitals_write_it(
 
 
 @pytest.mark.parametrize("unit", ["", "ug/kg/min", "{gtt}/min"])
+@pytest.mark.hazard("H-HIS-05")
 def test_a_rate_in_a_unit_that_cannot_be_used_is_refused(order: Build, unit: str) -> None:
     assert refused(order(changes=infusion("40", unit))).code == "rate-unit"
 

@@ -66,6 +66,7 @@ def test_it_is_on_disk_before_it_is_applied_and_settled_before_it_is_answered(
 
 
 @pytest.mark.requirement("R-HIS-04")
+@pytest.mark.hazard("H-HIS-03")
 def test_the_same_message_again_is_done_once_and_answered_the_same(
     receiver: Receiver, store: MemoryMessages, facts: RememberedFacts, admit: Build
 ) -> None:
@@ -76,6 +77,7 @@ def test_the_same_message_again_is_done_once_and_answered_the_same(
 
 
 @pytest.mark.requirement("R-HIS-04")
+@pytest.mark.hazard("H-HIS-03")
 def test_another_message_under_a_used_control_id_is_rejected_and_not_swallowed(
     receiver: Receiver, store: MemoryMessages, admit: Build, order: Build
 ) -> None:
@@ -130,6 +132,7 @@ def test_what_the_ward_cannot_apply_is_an_error_with_a_sentence_on_the_worklist(
 
 
 @pytest.mark.requirement("R-HIS-06")
+@pytest.mark.hazard("H-HIS-01")
 def test_a_malformed_message_never_blocks_the_next(
     receiver: Receiver, store: MemoryMessages, facts: RememberedFacts, admit: Build
 ) -> None:
@@ -237,6 +240,7 @@ MUTATED = st.tuples(st.integers(0, 400), st.integers(0, 3), st.binary(max_size=6
 @pytest.mark.requirement("R-HIS-06")
 @settings(max_examples=400, deadline=None)
 @given(st.lists(MUTATED, max_size=6), st.sampled_from(["admit", "order"]))
+@pytest.mark.hazard("H-HIS-01")
 def test_mutated_messages_are_always_answered_and_never_half_applied(
     changes: list[tuple[int, int, bytes]], which: str
 ) -> None:

@@ -80,6 +80,7 @@ def test_the_end_comes_from_a_time_or_a_duration(
 
 
 @pytest.mark.parametrize("duration", ["X3", "T", "4"])
+@pytest.mark.hazard("H-HIS-05")
 def test_a_duration_that_would_be_given_without_end_is_refused(order: Build, duration: str) -> None:
     with pytest.raises(RefusedMessageError) as refused:
         placed(order(changes={"TQ1": "", "ORC": f"ORC|NW|O1|||||1^BID^{duration}"}))

@@ -139,6 +139,24 @@ def test_wave_frames_beyond_the_credit_drop_the_oldest() -> None:
     assert screen.dropped_waves == 10
 
 
+def test_the_more_lanes_the_more_frames_wait() -> None:
+    one, glass = hub(), Glass()
+    for number in range(40):
+        one.set_lane({"id": number})
+
+    async def play(screen: Screen) -> None:
+        for number in range(100):
+            one.wave(bytes([number]))
+        screen.acknowledged(1, 0)
+        for _ in range(10):
+            await asyncio.sleep(0.002)
+            screen.acknowledged(0, 10)
+
+    screen = asyncio.run(served(one, glass, play))
+    assert [frame[0] for frame in glass.frames] == list(range(20, 100))
+    assert screen.dropped_waves == 20
+
+
 def test_nothing_is_sent_for_a_value_that_did_not_change() -> None:
     one = hub()
     one.put("vital", "k", {"v": 1})

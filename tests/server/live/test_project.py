@@ -19,7 +19,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from broker.messages import Wave
 from clinical.bedside_check.model import Action
-from clinical.records import Flow, Generation, Validity
+from clinical.records import AlarmPriority, Flow, Generation, Validity
+from server.alarms import service as alarms
 from server.live.hub import Hub
 from server.live.project import Projector, masked
 from server.live.vitals import Shown
@@ -121,6 +122,22 @@ def test_a_vital_follows_the_patient_and_is_gone_when_the_bed_is_empty(ward: Any
     projector.vitals(ward.store.picture, [value])
     row = hub.state["vitals"]["01/MDC_PULS_OXIM_SAT_O2"]
     assert (row["value"], row["lo"], row["hi"], row["alarm"]) == ("97", 90.0, None, "")
+
+
+def test_an_alarm_says_how_it_came_to_be_and_who_has_seen_it_by_name(ward: Any) -> None:
+    ward.admit("1001", "01")
+    seen = alarms.Condition(
+        condition="limit-low",
+        priority=AlarmPriority.HIGH,
+        at=ward.clock(),
+        encounter_id="E-V1001",
+        generation=Generation.DEMO,
+    )
+    alarm = ward.store.write(lambda unit: alarms.begin(unit, seen))
+    rows = shown_by(ward)[0].state["alarms"]
+    assert (rows[alarm.id]["generation"], rows[alarm.id]["acknowledged_by"]) == ("Demo", "")
+    ward.store.write(lambda unit: alarms.acknowledge(unit, alarm, "N20713", ward.clock()))
+    assert shown_by(ward)[0].state["alarms"][alarm.id]["acknowledged_by"] == "王丽"
 
 
 def test_a_wave_frame_is_what_the_canvas_reads() -> None:

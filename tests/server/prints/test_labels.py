@@ -106,6 +106,7 @@ def test_the_drug_package_carries_gs1_and_not_a_plain_code(labels: Labels) -> No
 
 @pytest.mark.parametrize("kind", WANTED)
 @pytest.mark.requirement("R-PRT-02")
+@pytest.mark.hazard("H-PRT-01")
 def test_modules_and_quiet_zones_are_at_least_what_the_standard_asks(labels: Labels, kind: str) -> None:
     canvas = render(labels[kind])
     for found in zxingcpp.read_barcodes(canvas.image):
@@ -150,6 +151,7 @@ def test_a_pdf_page_has_the_labels_real_size(labels: Labels, kind: str) -> None:
 
 
 @pytest.mark.requirement("R-PRT-03")
+@pytest.mark.hazard("H-PRT-02")
 def test_a_name_whose_sign_the_font_lacks_is_an_error_and_never_a_box(labels: Labels) -> None:
     with pytest.raises(BadInputError) as refused:
         render(replace(labels["wristband"], name="张\U0001f600"))
@@ -169,6 +171,7 @@ def test_a_control_character_in_a_name_is_refused(labels: Labels) -> None:
 
 
 @pytest.mark.requirement("R-PRT-03")
+@pytest.mark.hazard("H-PRT-02")
 def test_a_text_that_cannot_fit_is_refused_and_never_cut(labels: Labels) -> None:
     with pytest.raises(BadInputError) as refused:
         render(replace(labels["wristband"], name="长" * 60))
@@ -194,6 +197,7 @@ def test_a_bag_shows_as_many_drugs_as_are_legible_and_refuses_more(labels: Label
 
 @pytest.mark.parametrize("kind", ["wristband", "bag", "bed"])
 @pytest.mark.requirement("R-PRT-04")
+@pytest.mark.hazard("H-PRT-03")
 def test_only_a_demo_label_carries_the_demo_band(labels: Labels, kind: str) -> None:
     """The band is black from edge to edge along the lower border."""
 
@@ -211,6 +215,7 @@ def test_a_bed_label_is_never_taken_for_a_wristband() -> None:
     assert describe(canvas)[0]["kind"] == "bed"
 
 
+@pytest.mark.hazard("H-PRT-01")
 def test_a_label_that_does_not_read_back_is_not_given_out(
     labels: Labels, monkeypatch: pytest.MonkeyPatch
 ) -> None:

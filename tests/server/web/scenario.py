@@ -111,6 +111,7 @@ class Scenario:
             "ended_at": None,
             "acknowledged_by": "",
             "acknowledged_at": None,
+            "generation": "Demo",
             **more,
         }
 

@@ -1,1 +1,0 @@
-"""Beds of the ward and who lies in them."""
