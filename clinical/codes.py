@@ -70,6 +70,8 @@ _ROWS = (
     ("MDCX_APTT", None, "14979-9", "s", "活化部分凝血活酶时间", "aPTT", "aPTT", 0),
     ("MDCX_PLATELETS", None, "777-3", "10*9/L", "血小板", "Platelets", "PLT", 0),
     ("MDCX_MEAL", None, "", "1", "进餐", "Meal", "Meal", 0),
+    ("MDCX_OXYGEN", None, "57485-0", "1", "吸氧", "Supplemental oxygen", "O2", 0),
+    ("MDCX_CONSCIOUSNESS", None, "67775-7", "1", "意识", "Level of consciousness", "ACVPU", 0),
     ("MDCX_PAIN_NRS", None, "72514-3", "{score}", "疼痛评分", "Pain score", "Pain", 0),
 )
 

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from clinical import plain
 from clinical.bedside_check.model import OverrideClass, Severity
 from clinical.bedside_check.rules import RULES, WEIGHT
+from clinical.care_policy import CarePolicy
 from clinical.errors import BadInputError
 
 
@@ -230,6 +231,7 @@ _ALARMS = MappingProxyType(
         "device-lost": AlarmTiming(delay_s=10.0, clear_s=3.0),
         "free-flow": AlarmTiming(latching=True, realarm_s=60.0),
         "no-flow": AlarmTiming(realarm_s=120.0),
+        "rate-deviation": AlarmTiming(clear_s=15.0),
         "empty": AlarmTiming(latching=True, realarm_s=120.0),
     }
 )
@@ -326,6 +328,7 @@ class SitePolicy:
     prn_effect_iv_min: int = 30
     alarms: Mapping[str, AlarmTiming] = field(default_factory=lambda: _ALARMS)
     escalation: tuple[EscalationStep, ...] = _ESCALATION
+    care: CarePolicy = field(default_factory=CarePolicy)
 
     def __post_init__(self) -> None:
         """Refuse a policy that cannot be applied or that weakens a STOP nobody may override."""

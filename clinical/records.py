@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from clinical.care_records import BloodUnit, RunningSkinTest, Specimen, TransfusionEntry
+
 
 class Generation(StrEnum):
     """How a value came to be (BICEPS ``GenerationMode``). Demo never mixes with Real."""
@@ -97,6 +99,7 @@ class Patient:
     weight_at: datetime | None = None
     allergy_status: str = "not-recorded"  # known, none, not-recorded
     allergy_asked_at: datetime | None = None
+    blood_group: str = ""  # ABO and RhD as the laboratory confirmed them: A+, O-; empty = not known
     generation: Generation = Generation.REAL
 
 
@@ -116,6 +119,7 @@ class Encounter:
     diagnosis: str = ""
     risks: tuple[str, ...] = ()  # fall, pressure, fasting, isolation
     moved_at: datetime | None = None  # last transfer
+    transfusion_consent_at: datetime | None = None  # when consent to transfusion was signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +169,15 @@ class Product:
     routes: tuple[str, ...] = ()  # allowed HL70162 routes; empty = not restricted
     high_alert: int = 0  # 0 none … 3 second nurse required
     skin_test: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaperStep:
+    """One step of a taper: so many days with this dose, then the next step; the last step ends the order."""
+
+    days: int
+    dose: Dose
+    frequency: str = ""  # empty = the order's own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +233,7 @@ class Order:
     interaction_overridden: bool = False
     label_version: int = 0  # newest version that made printed labels wrong; 0 = not known
     rate_version: int = 0  # newest version that changed only the rate on the label; 0 = not known
+    taper: tuple[TaperStep, ...] = ()  # doses that change by days from ``start``; empty = one dose
 
 
 class TaskStatus(StrEnum):
@@ -455,3 +469,7 @@ class Facts:
     observations: tuple[Observation, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     skin_tests: tuple[SkinTest, ...] = ()
+    running_skin_tests: tuple[RunningSkinTest, ...] = ()
+    blood_units: tuple[BloodUnit, ...] = ()
+    transfusion_entries: tuple[TransfusionEntry, ...] = ()
+    specimens: tuple[Specimen, ...] = ()

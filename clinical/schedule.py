@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from clinical import frequencies, windows
 from clinical.frequencies import Frequency
-from clinical.records import Order, Task, TaskStatus
+from clinical.records import Dose, Order, TaperStep, Task, TaskStatus
 
 if TYPE_CHECKING:
     from clinical.policy import SitePolicy
@@ -57,6 +57,8 @@ def plan(order: Order, *, until: datetime, since: datetime, policy: SitePolicy) 
         return (_task(order, None, policy),)
     if frequency.once or order.category in {"once", "stat"}:
         return (_task(order, order.start, policy),) if order.start < until else ()
+    if order.taper:
+        return _tapered(order, since, until, policy)
     first, last = max(since, order.start), min(until, order.end or until)
     moments = _moments(frequency, order.start, first, last, ZoneInfo(policy.zone))
     return tuple(_task(order, moment, policy) for moment, _ in zip(moments, range(_MAX_TASKS), strict=False))
@@ -69,7 +71,48 @@ def _problem(order: Order, frequency: Frequency | None) -> str:
         return "order-empty"
     if order.end is not None and order.end <= order.start:
         return "order-ends-before-start"
+    if any(step.days < 1 for step in order.taper):
+        return "taper-step-without-days"
     return ""
+
+
+def taper_spans(order: Order, policy: SitePolicy) -> tuple[tuple[TaperStep, datetime, datetime], ...]:
+    """Return the steps of a taper, each from its beginning (included) to its end (excluded).
+
+    Steps are whole local days: the first one begins with the order and ends at a midnight of the ward.
+    """
+    zone = ZoneInfo(policy.zone)
+    day = order.start.astimezone(zone).date()
+    start, spans = order.start, []
+    for step in order.taper:
+        day += timedelta(days=step.days)
+        end = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+        spans.append((step, start, end))
+        start = end
+    return tuple(spans)
+
+
+def dose_at(order: Order, planned_at: datetime | None, policy: SitePolicy) -> Dose | None:
+    """Return the dose a taper plans for a slot; None for an order without one, or a slot outside it."""
+    if planned_at is None:
+        return None
+    return next(
+        (step.dose for step, start, end in taper_spans(order, policy) if start <= planned_at < end), None
+    )
+
+
+def _tapered(order: Order, since: datetime, until: datetime, policy: SitePolicy) -> tuple[Task, ...]:
+    """Plan every step with its own frequency; one that cannot be understood is a visible error."""
+    found: list[Task] = []
+    for step, start, end in taper_spans(order, policy):
+        code = step.frequency or order.frequency
+        frequency = frequencies.parse(code, order.route, policy)
+        if frequency is None or frequency.once or frequency.as_needed:
+            return (_error(order, "taper-frequency"),)
+        first, last = max(since, start), min(until, end, order.end or end)
+        moments = _moments(frequency, order.start, first, last, ZoneInfo(policy.zone))
+        found += [_task(order, moment, policy) for moment, _ in zip(moments, range(_MAX_TASKS), strict=False)]
+    return tuple(found)
 
 
 def _task(order: Order, planned_at: datetime | None, policy: SitePolicy) -> Task:

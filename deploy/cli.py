@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "profile": "device profiles: list, check, decode, simulate, new",
     "his": "hospital messages: send, listen, explain (HL7 v2 over MLLP)",
     "label": "printable labels with the right barcodes: wristband, bag, tube, bed, node, device, badge",
+    "bench": "a claim, measured: clinical, edge (runs from a checkout)",
     "data": "the hospital's own data: export, verify, backup, restore",
 }
 

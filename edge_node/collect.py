@@ -8,6 +8,7 @@ device's own number or time) always passes.
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import structlog
 
 from broker.messages import Readings, Value, Wave
@@ -25,8 +25,9 @@ from edge_node.clock import Stamp
 from edge_node.estimate import DropReport
 from edge_node.outbox import Draft
 from edge_node.ports import Frame, RowClass
-from firmware_profiles.decode import Decoded, DecodedValue, decode
+from firmware_profiles.decode import Context, Decoded, DecodedValue, decode
 from firmware_profiles.plan import Profile
+from firmware_profiles.reading import NO_CONTEXT
 
 SLOT_S = 1.0
 """Mean time between two readings of one device."""
@@ -37,6 +38,8 @@ WAVE_JUMP_S = 0.3
 """Samples that arrive this far from where the last ones ended begin a new chunk in time."""
 INT16_MIDDLE = 32768
 DROPS_CODE = "MDCX_DROP_COUNT"
+IDLE_S = 60.0
+"""A drop counter that nobody needs and that stands still is told this often, to show that it lives."""
 
 log = structlog.get_logger()
 
@@ -56,6 +59,7 @@ class Sample:
     raw: bytes
     before: int = 0  # how many records of the same frame are newer
     drops: DropReport | None = None
+    names_itself: bool = False  # the bytes hold the device's own milliseconds or a counter that grows
     facts: Mapping[str, DecodedValue] = field(
         default_factory=dict
     )  # everything decoded, by the profile's names
@@ -72,10 +76,10 @@ class Sample:
         The device's own record number if it has one, else a hash over its time (or, without a clock of
         its own, the host's) and the raw bytes.
         """
-        if self.sequence is not None and not self.before:
-            return f"{self.device}/{self.stream}/{self.sequence}"
         when = self.device_time.isoformat() if self.device_time else ""
-        if not when and self.drops is None:  # the drop sensor's bytes hold its own milliseconds
+        if self.sequence is not None:  # with its time, because a meter that was reset counts anew
+            return f"{self.device}/{self.stream}/{self.sequence}" + (f"@{when}" if when else "")
+        if not when and not self.names_itself:
             when = self.stamp.utc.isoformat()
         mark = hashlib.sha256(f"{self.device}|{self.stream}|{when}|".encode() + self.raw).hexdigest()[:32]
         return f"{self.device}/{mark}-{self.before}" if self.before else f"{self.device}/{mark}"
@@ -124,10 +128,13 @@ class Collector:
 
     def __init__(self, envelope: Callable[[], dict[str, Any]], generation: Generation) -> None:
         self.accepted = 0
+        self.contexts: dict[str, Context] = {}
+        self.counters: dict[str, int] = {}
         self.rejected: Counter[tuple[str, str]] = Counter()
         self._envelope = envelope
         self._generation = generation
         self._due: dict[str, float] = {}
+        self._idle: dict[str, tuple[object, float]] = {}
         self._waves: dict[tuple[str, str], WaveAssembler] = {}
 
     def decode(self, device: str, profile: Profile, frame: Frame) -> tuple[list[Sample], list[Draft]]:
@@ -136,11 +143,16 @@ class Collector:
         Returns:
             The samples it held, oldest first (none when it was rejected), and whole waveform chunks.
         """
-        decoded = decode(profile, frame.stream, frame.data)
+        decoded = decode(profile, frame.stream, frame.data, self.contexts.get(device, NO_CONTEXT))
         if not decoded.accepted:
-            self.rejected[device, decoded.reject] += 1
-            log.debug("frame-rejected", device=device, reason=decoded.reject)
-            return [], []
+            return self._reject(device, decoded.reject)
+        if decoded.counter is not None:
+            before = self.counters.get(device, -1)
+            if decoded.counter == before:
+                return [], []  # the radio gave the same advert again
+            if decoded.counter < before:
+                return self._reject(device, "replayed")
+            self.counters[device] = decoded.counter
         self.accepted += 1
         generation = Generation.DEMO if decoded.demo else self._generation
         samples = [
@@ -155,6 +167,11 @@ class Collector:
         ]
         return samples, waves
 
+    def _reject(self, device: str, reason: str) -> tuple[list[Sample], list[Draft]]:
+        self.rejected[device, reason] += 1
+        log.debug("frame-rejected", device=device, reason=reason)
+        return [], []
+
     def _sample(
         self,
         device: str,
@@ -165,6 +182,7 @@ class Collector:
         generation: Generation,
     ) -> Sample:
         record = decoded.records[index]
+        drops = _drops(record, frame.stamp)
         return Sample(
             device=device,
             profile=profile.id,
@@ -172,11 +190,12 @@ class Collector:
             values=tuple(_value(item) for item in record.values() if _is_reading(item)),
             stamp=frame.stamp,
             generation=generation,
-            device_time=decoded.device_time,
-            sequence=decoded.sequence,
+            device_time=decoded.device_times[index],
+            sequence=decoded.sequences[index],
             raw=frame.data,
             before=len(decoded.records) - 1 - index,
-            drops=_drops(record),
+            drops=drops,
+            names_itself=decoded.counter is not None or drops is not None,
             facts=record,
         )
 
@@ -189,6 +208,20 @@ class Collector:
         if now < due - EARLY_S:
             return False
         self._due[sample.device] = (due if now - due < SLOT_S else now) + SLOT_S
+        return True
+
+    def worth_telling(self, sample: Sample) -> bool:
+        """Whether a sample that no infusion needs says anything new.
+
+        A drop sensor without a bag would otherwise repeat the same count each second for days.
+        """
+        count = next(((one.n, one.validity) for one in sample.values if one.code == DROPS_CODE), None)
+        if count is None:
+            return True
+        before, told_s = self._idle.get(sample.device, (None, 0.0))
+        if count == before and sample.stamp.mono_s - told_s < IDLE_S:
+            return False
+        self._idle[sample.device] = (count, sample.stamp.mono_s)
         return True
 
     def reading(
@@ -226,6 +259,7 @@ class Collector:
     def forget(self, device: str) -> None:
         """The device is lost: half a waveform chunk and the slot of its last reading mean nothing now."""
         self._due.pop(device, None)
+        self._idle.pop(device, None)
         for (known, _), assembler in self._waves.items():
             if known == device:
                 assembler.forget()
@@ -281,16 +315,18 @@ def pack(samples: list[float]) -> tuple[bytes, float, float]:
 
     Whole numbers that fit are packed exactly; unsigned 16-bit ones by shifting the middle.
     """
-    values = np.asarray(samples, dtype=np.float64)
-    low, high = float(values.min()), float(values.max())
-    whole = bool(np.all(values == np.rint(values)))
+    low, high = min(samples), max(samples)
+    whole = all(sample == round(sample) for sample in samples)
     if whole and low >= -INT16_MIDDLE and high < INT16_MIDDLE:
-        return values.astype("<i2").tobytes(), 1.0, 0.0
+        return _int16(samples, 1.0, 0.0)
     if whole and low >= 0 and high < 2 * INT16_MIDDLE:
-        return (values - INT16_MIDDLE).astype("<i2").tobytes(), 1.0, float(INT16_MIDDLE)
-    gain = (high - low) / 65_000 or 1.0
-    offset = (high + low) / 2
-    return np.rint((values - offset) / gain).astype("<i2").tobytes(), gain, offset
+        return _int16(samples, 1.0, float(INT16_MIDDLE))
+    return _int16(samples, (high - low) / 65_000 or 1.0, (high + low) / 2)
+
+
+def _int16(samples: list[float], gain: float, offset: float) -> tuple[bytes, float, float]:
+    raw = [round((sample - offset) / gain) for sample in samples]
+    return struct.pack(f"<{len(raw)}h", *raw), gain, offset
 
 
 def _is_reading(value: DecodedValue) -> bool:
@@ -302,14 +338,20 @@ def _value(value: DecodedValue) -> Value:
     return Value(code=value.code, n=number, unit=value.unit, validity=value.validity)
 
 
-def _drops(record: Mapping[str, DecodedValue]) -> DropReport | None:
-    """The counter of a drop sensor, if this record is one and its sensor is sound."""
+def _drops(record: Mapping[str, DecodedValue], stamp: Stamp) -> DropReport | None:
+    """The counter of a drop sensor, if this record is one and its sensor is sound.
+
+    A sensor that tells only how long ago its last drop fell is placed on the host's own milliseconds.
+    """
     total = _whole(next((value for value in record.values() if value.code == DROPS_CODE), None))
-    now = _whole(record.get("now"))
-    if total is None or now is None:
+    if total is None:
         return None
+    if "last_drop_age" in record:
+        now, age = stamp.mono_ns // 1_000_000, _whole(record["last_drop_age"])
+        return DropReport(total=total, last_drop_ms=None if age is None else now - age, now_ms=now)
+    known = _whole(record.get("now"))
     last = _whole(record.get("last_drop")) if total else None
-    return DropReport(total=total, last_drop_ms=last, now_ms=now)
+    return None if known is None else DropReport(total=total, last_drop_ms=last, now_ms=known)
 
 
 def _whole(value: DecodedValue | None) -> int | None:

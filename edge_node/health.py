@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge_node import metrics
 from edge_node.clock import NodeClock
 from edge_node.i18n import reason
 from edge_node.local_alarms import LocalAlarms
@@ -97,6 +98,7 @@ def document(sources: HealthSources) -> dict[str, Any]:
                 "profile": session.profile,
                 "state": session.state.value,
                 "reason": session.reason,
+                "text": reason(session.reason) if session.reason else None,
                 "frames": session.frames,
                 "attempts": session.attempts,
             }
@@ -110,7 +112,10 @@ def document(sources: HealthSources) -> dict[str, Any]:
 
 
 async def serve(port: int, make: Callable[[], dict[str, Any]]) -> None:
-    """Answer ``GET /health`` on loopback for ever: 200 when well, 503 when not, the document either way."""
+    """Answer ``GET /health`` and ``GET /metrics`` on loopback for ever.
+
+    Health is 200 when well, 503 when not, with the document either way; metrics are always 200.
+    """
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -130,13 +135,19 @@ async def serve(port: int, make: Callable[[], dict[str, Any]]) -> None:
 
 def _response(request: bytes, make: Callable[[], dict[str, Any]]) -> bytes:
     line = request.split(b"\r\n", 1)[0].split(b" ")
-    if len(line) != 3 or line[0] != b"GET" or line[1] not in {b"/", b"/health"}:
+    if len(line) != 3 or line[0] != b"GET" or line[1] not in {b"/", b"/health", b"/metrics"}:
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     body = make()
+    if line[1] == b"/metrics":
+        return _answer(b"200 OK", metrics.CONTENT_TYPE, metrics.render(body))
     content = json.dumps(body, ensure_ascii=False).encode()
     status = b"200 OK" if body["ok"] else b"503 Service Unavailable"
+    return _answer(status, b"application/json; charset=utf-8", content)
+
+
+def _answer(status: bytes, kind: bytes, content: bytes) -> bytes:
     head = (
-        b"HTTP/1.1 " + status + b"\r\nContent-Type: application/json; charset=utf-8\r\n"
+        b"HTTP/1.1 " + status + b"\r\nContent-Type: " + kind + b"\r\n"
         b"Cache-Control: no-store\r\nConnection: close\r\nContent-Length: " + str(len(content)).encode()
     )
     return head + b"\r\n\r\n" + content

@@ -51,6 +51,18 @@ REASONS: dict[str, Label] = {
         en="storage is full: new readings cannot be kept, alarms still are",
     ),
     "publish-refused": Label(zh="消息服务器拒收消息", en="the broker refuses messages of this node"),
+    "wrong-serial": Label(
+        zh="设备序列号与登记的不符，已拒绝使用", en="the device's serial number is not the bound one; refused"
+    ),
+    "not-bonded": Label(zh="设备尚未与本节点配对", en="the device is not paired with this node"),
+    "pairing-failed": Label(zh="与设备配对失败", en="pairing with the device failed"),
+    "wrong-device": Label(
+        zh="该地址上的设备不是所登记的型号", en="what answers at this address is not the bound model"
+    ),
+    "records-timeout": Label(
+        zh="设备没有传完存储的记录", en="the device did not finish sending its stored records"
+    ),
+    "records-refused": Label(zh="设备拒绝传送存储的记录", en="the device refused to send its stored records"),
     "clock-unset": Label(zh="时钟未设置", en="the clock is not set"),
 }
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
@@ -18,22 +19,26 @@ from structlog.types import Processor
 
 from broker import topics
 from broker.messages import Status, encode
-from clinical.errors import BadInputError, ConflictError
-from edge_node import health
+from clinical.errors import BadInputError, ConflictError, UnavailableError
+from edge_node import bound, health
 from edge_node.adapters import kernel
-from edge_node.adapters.ble import BleRadio, BleTransport, Heard
+from edge_node.adapters.ble import BleRadio, Heard
+from edge_node.adapters.ble_link import AdvertTransport
+from edge_node.adapters.flight_recorder import FlightRecorder
+from edge_node.adapters.gpio import GpioAnnunciator
 from edge_node.adapters.mqtt import BrokerAddress, PahoWire
 from edge_node.adapters.serial_port import LineSettings, SerialDirectory, SerialTransport
 from edge_node.adapters.sqlite_outbox import open_or_recreate, salvage
+from edge_node.annunciate import STEP_S, Signals
 from edge_node.clock import NodeClock
 from edge_node.node import Node
 from edge_node.outbox import Budget, Outbox
-from edge_node.ports import Transport
-from edge_node.sessions import Backoff, keep
+from edge_node.ports import Frame, Transport
+from edge_node.sessions import Backoff, Session, keep
 from edge_node.settings import EdgeSettings, ble_uid, serial_uid
 from firmware_profiles import match, registry
 from firmware_profiles.framing import Framer
-from firmware_profiles.plan import Profile, full_uuid
+from firmware_profiles.plan import Profile
 
 FLUSH_S = 0.05
 UPLINK_TICK_S = 0.25
@@ -90,9 +95,13 @@ class App:
             wire=self._wire,
             process=kernel.process_figures,
         )
+        self._recorder = self._make_recorder()
+        self._signals = self._make_signals()
         self._service = kernel.ServiceManager(os.environ.get("NOTIFY_SOCKET", ""))
         self._group: asyncio.TaskGroup | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: dict[str, AdvertTransport] = {}
+        self._attached: set[str] = set()
 
     def _make_wire(self, version: str) -> PahoWire:
         mqtt = self._settings.mqtt
@@ -122,11 +131,37 @@ class App:
         )
         return Outbox(store, settings.node.id, self._clock, budget), damaged
 
+    def _make_signals(self) -> Signals | None:
+        """Lamp and buzzer; a node whose lamp is broken says so and goes on without."""
+        if self._settings.lamp is None:
+            return None
+        try:
+            signals = Signals(
+                GpioAnnunciator(self._settings.lamp),
+                lambda: self.node.alarms.standing,
+                self.node.on_button,
+            )
+        except UnavailableError as error:
+            log.warning("lamp-unavailable", code=error.code)
+            self.node.outbox.event("lamp-unavailable", {"reason": error.code})
+            return None
+        self.node.identify = signals.identify
+        return signals
+
+    def _make_recorder(self) -> FlightRecorder | None:
+        recorder = self._settings.recorder
+        if not recorder.max_bytes:
+            return None
+        return FlightRecorder(
+            self._settings.node.state_dir / "flight",
+            max_bytes=recorder.max_bytes,
+            max_age=timedelta(hours=recorder.max_age_h),
+        )
+
     def _check_profiles(self) -> None:
         """Find a wrong profile name now, not when the device is first heard."""
         for device in self._settings.devices:
-            if not _streams(self._profiles.get(device.profile)):
-                raise BadInputError("profile-transport", f"profile {device.profile} is not one for Bluetooth")
+            bound.check(device, self._profiles.get(device.profile))
         for port in self._settings.serial.ports:
             if self._profiles.get(port.profile).file.serial is None:
                 raise BadInputError(
@@ -140,15 +175,21 @@ class App:
     # ---- devices
     def _attach(self, device: str, profile: Profile, transport: Transport) -> None:
         node = self.node
-        if device in node.sessions:
+        if device in self._attached:
             return
+        self._attached.add(device)
         session = node.session(device, profile)
+
+        def deliver(_session: Session, frame: Frame) -> None:
+            if self._recorder is not None:
+                self._recorder.record(device, profile.id, frame)
+            node.on_frame(session, profile, frame)
 
         async def run() -> None:
             await keep(
                 session,
                 transport,
-                lambda _session, frame: node.on_frame(session, profile, frame),
+                deliver,
                 Backoff(random.Random()),
                 profile.file.link.max_quiet_s,
             )
@@ -168,18 +209,21 @@ class App:
         self._start("radio", radio.run)
         for device in self._settings.devices:
             profile = self._profiles.get(device.profile)
-            transport = BleTransport(radio, device.address, _streams(profile))
-            self._attach(device.uid, profile, transport)
+            self.node.session(device.uid, profile, bound.context(device))
+            if bound.broadcasts(profile):
+                listener = bound.listened_to(self._clock.now, profile)
+                self._listeners[device.address] = listener
+                self._attach(device.uid, profile, listener)
+            else:
+                self._attach(device.uid, profile, bound.connected(radio, device, profile, self.node.records))
 
     def _heard(self, heard: Heard) -> None:
+        listener = self._listeners.get(heard.address)
+        if listener is not None:
+            listener.heard(heard)
         if any(device.address == heard.address for device in self._settings.devices):
             return
-        seen = match.Advertisement(
-            name=heard.name,
-            service_uuids=heard.service_uuids,
-            service_data=heard.service_data,
-            manufacturer_data=heard.manufacturer_data,
-        )
+        seen = bound.advertisement(heard)
         with suppress(ConflictError):  # two profiles claim it: it is not ours, and not clear what it is
             profile = match.match(self._profiles, seen)
             if profile is not None:
@@ -223,6 +267,10 @@ class App:
                 for task in self._tasks:
                     task.cancel()
         finally:
+            if self._signals is not None:
+                self._signals.close()
+            if self._recorder is not None:
+                self._recorder.flush(self._clock.now().utc)
             self.node.outbox.flush()
             self.node.outbox.store.close()
 
@@ -238,6 +286,9 @@ class App:
             work["health"] = lambda: health.serve(
                 settings.health.port, lambda: health.document(self.node.health)
             )
+        signals = self._signals
+        if signals is not None:
+            work["lamp"] = lambda: _each(STEP_S, signals.step)
         root = settings.serial.directory
         if root is not None:
             directory = SerialDirectory(
@@ -251,6 +302,8 @@ class App:
 
     def _second(self) -> None:
         self.node.second()
+        if self._recorder is not None:
+            self._recorder.flush(self._clock.now().utc)
         self._service.tell("WATCHDOG=1")
 
     async def _goodbye(self) -> None:
@@ -285,15 +338,6 @@ async def _each(period_s: float, work: Callable[[], None]) -> None:
     while True:
         await asyncio.sleep(period_s)
         work()
-
-
-def _streams(profile: Profile) -> dict[str, str]:
-    """Characteristics to subscribe to, and the stream each carries."""
-    return {
-        full_uuid(stream.characteristic): stream.id
-        for stream in profile.streams.values()
-        if stream.source == "gatt" and stream.characteristic and stream.mode in {"notify", "indicate"}
-    }
 
 
 async def _until_signal(app: App) -> None:

@@ -24,12 +24,20 @@ from edge_node.estimate import PROGRESS_KEY, TARGETS_KEY, FlowWatch
 from edge_node.local_alarms import STATE_KEY, LocalAlarms, Subject
 from edge_node.outbox import Draft, Outbox
 from edge_node.ports import Frame, RowClass, Wire
+from edge_node.records import Record, RecordBook, restored_counters, saved_counters
 from edge_node.sessions import Session, SessionState, Transition
 from edge_node.uplink import DownHandlers, Uplink
+from firmware_profiles.decode import Context
 from firmware_profiles.plan import Profile
 from firmware_profiles.schema import AlarmRule
 
 CONFIG_KEY = "config"
+BUTTON = "bedside-button"
+RECORDS_KEY = "records"
+COUNTERS_KEY = "counters"
+REFUSED_EVERY_S = 3600.0
+"""A device that does not prove to be the bound one is told about this often."""
+NOT_PROVEN = frozenset(("wrong-serial", "not-bonded", "pairing-failed", "wrong-device"))
 EXPIRE_EVERY_S = 60.0
 ABSENT_S = 60.0
 """A device that has a target but was not found for so long after the start counts as lost."""
@@ -105,6 +113,9 @@ class Node:
         self._expired_s = self._started.mono_s
         self._unknown: dict[str, float] = {}
         self._rules: dict[str, Sequence[AlarmRule]] = {}
+        self.records = RecordBook()
+        self.identify: Callable[[], bool] = lambda: False
+        self._refused: dict[tuple[str, str], float] = {}
 
     # ---- starting
     def restore(self) -> None:
@@ -113,17 +124,28 @@ class Node:
         try:
             self.watch.restore(store.state(TARGETS_KEY), store.state(PROGRESS_KEY))
             self.alarms.restore(store.state(STATE_KEY))
+            self.records.restore(store.state(RECORDS_KEY))
+            self.collector.counters = restored_counters(store.state(COUNTERS_KEY))
             self._settings = msgspec.json.decode(store.state(CONFIG_KEY) or b"{}", type=RemoteSettings)
         except (BadInputError, msgspec.DecodeError) as error:
             log.warning("state-unreadable", error=type(error).__name__)
             self.outbox.event("state-unreadable")
         self.outbox.event("booted", {"version": self._version, "generation": self._generation.value})
 
-    def session(self, device: str, profile: Profile) -> Session:
-        """Begin to keep a session with a device, or return the one that is kept."""
+    def session(self, device: str, profile: Profile, context: Context | None = None) -> Session:
+        """Begin to keep a session with a device, or return the one that is kept.
+
+        Args:
+            device: Its uid.
+            profile: How it is read.
+            context: Its address and key, where its adverts are sealed.
+        """
+        if context is not None:
+            self.collector.contexts[device] = context
         self._rules[profile.id] = profile.file.alarm
         if device not in self.sessions:
-            self.sessions[device] = Session(device, profile.id, self.on_transition)
+            momentary = profile.file.link.mode == "on-advert"
+            self.sessions[device] = Session(device, profile.id, self.on_transition, momentary=momentary)
         return self.sessions[device]
 
     # ---- devices
@@ -134,9 +156,9 @@ class Node:
             for wave in waves:
                 self.outbox.put(wave)
         for sample in samples:
-            self._on_sample(sample)
+            self._on_sample(sample, stored=profile.file.racp is not None)
 
-    def _on_sample(self, sample: Sample) -> None:
+    def _on_sample(self, sample: Sample, *, stored: bool) -> None:
         if sample.drops is not None:
             self.watch.observe(sample.device, sample.drops, sample.stamp)
         self.alarms.vitals(sample.device, sample.values)
@@ -147,14 +169,28 @@ class Node:
         for report in reports:
             self.alarms.flow(report)
         flow = reports[0] if reports else None
+        if flow is None and not self._is_watched(sample.device) and not self.collector.worth_telling(sample):
+            return
         draft = self.collector.reading(
             sample,
             tuple(flow.values()) if flow else (),
             flow.infusion if flow else None,
-            {PROGRESS_KEY: self.watch.progress()} if flow else {},
+            self._to_remember(sample, with_progress=flow is not None, stored=stored),
         )
         if draft is not None:
             self.outbox.put(draft)
+
+    def _to_remember(self, sample: Sample, *, with_progress: bool, stored: bool) -> dict[str, bytes]:
+        """What of the node's memory is written in one transaction with this sample."""
+        state = {PROGRESS_KEY: self.watch.progress()} if with_progress else {}
+        if stored and sample.sequence is not None and sample.device_time is not None:
+            self.records.note(
+                sample.device, Record(number=sample.sequence, time=sample.device_time.isoformat())
+            )
+            state[RECORDS_KEY] = self.records.saved()
+        if sample.device in self.collector.counters:
+            state[COUNTERS_KEY] = saved_counters(self.collector.counters)
+        return state
 
     def on_transition(self, step: Transition) -> None:
         """A session made a step: tell it, and withdraw what the device had said."""
@@ -168,6 +204,17 @@ class Node:
             self.alarms.device_lost(
                 step.device, lost=True, reason=step.reason, watched=self._is_watched(step.device)
             )
+        elif step.state is SessionState.SEARCHING:
+            self.collector.forget(step.device)
+        if step.reason in NOT_PROVEN:
+            self._not_proven(step.device, step.reason)
+
+    def _not_proven(self, device: str, reason: str) -> None:
+        """Something answers in the place of a bound device that is not it: tell, but not at each attempt."""
+        now = self.clock.mono_s()
+        if now - self._refused.get((device, reason), -REFUSED_EVERY_S) >= REFUSED_EVERY_S:
+            self._refused[device, reason] = now
+            self.outbox.event("device-refused", {"reason": reason}, device=device)
 
     def _is_watched(self, device: str) -> bool:
         return any(target.device == device for target in self.watch.targets)
@@ -206,6 +253,11 @@ class Node:
         self.alarms.withdraw(lambda subject: bool(subject.device) and self._was_only_wanted(subject))
         log.info("targets", version=targets.version, count=len(targets.targets))
 
+    def on_button(self, alarm: str) -> None:
+        """The button at the bed acknowledges an alarm; nobody knows who pressed it."""
+        if self.alarms.acknowledge(alarm, BUTTON):
+            self.outbox.event("button", {"alarm": alarm})
+
     def on_config(self, config: Config) -> None:
         """Take new settings; a wrong one is refused and the last good one stays."""
         try:
@@ -231,7 +283,7 @@ class Node:
             case "identify":
                 log.info("identify")
                 self.outbox.event("identified")
-                self._reply(command, ok=True, code="no-lamp")
+                self._reply(command, ok=True, code="" if self.identify() else "no-lamp")
             case "health":
                 self._reply(command, ok=True, detail=health.document(self.health))
 

@@ -32,13 +32,14 @@ LEGAL: dict[SessionState, frozenset[SessionState]] = {
     SessionState.SEARCHING: frozenset({SessionState.DISCOVERED}),
     SessionState.DISCOVERED: frozenset({SessionState.CONNECTING, SessionState.LOST}),
     SessionState.CONNECTING: frozenset({SessionState.READY, SessionState.LOST}),
-    SessionState.READY: frozenset({SessionState.STREAMING, SessionState.LOST}),
-    SessionState.STREAMING: frozenset({SessionState.LOST}),
+    SessionState.READY: frozenset({SessionState.STREAMING, SessionState.LOST, SessionState.SEARCHING}),
+    SessionState.STREAMING: frozenset({SessionState.LOST, SessionState.SEARCHING}),
     SessionState.LOST: frozenset({SessionState.DISCOVERED}),
 }
 
-BACKOFF_FIRST_S = {"transient": 0.25, "missing": 1.0, "busy": 4.0, "broken": 2.0}
-"""First pause by class of failure: a radio hiccup, a device not there, no free slot, anything else."""
+BACKOFF_FIRST_S = {"transient": 0.25, "missing": 1.0, "busy": 4.0, "broken": 2.0, "done": 30.0}
+"""First pause by class of end: a radio hiccup, a device not there, no free slot, anything else; and a meter
+that has told all it had, which is not asked again at once."""
 BACKOFF_MAX_S = 30.0
 GOOD_DATA_S = 60.0
 """After this long with data, the next failure starts again with the shortest pause."""
@@ -61,9 +62,18 @@ class Session:
         device: The device's uid.
         profile: The id of the profile that reads it.
         listener: Called at each step, after it was made.
+        momentary: The device is there only while it has something to tell: its going is no loss.
     """
 
-    def __init__(self, device: str, profile: str, listener: Callable[[Transition], None]) -> None:
+    def __init__(
+        self,
+        device: str,
+        profile: str,
+        listener: Callable[[Transition], None],
+        *,
+        momentary: bool = False,
+    ) -> None:
+        self.momentary = momentary
         self.device = device
         self.profile = profile
         self.state = SessionState.SEARCHING
@@ -129,7 +139,8 @@ async def keep(
         session.attempts += 1
         began = loop.time()
         failure = await _one_link(session, transport, deliver, quiet_s)
-        session.to(SessionState.LOST, failure.reason)
+        went = session.momentary and session.state in {SessionState.READY, SessionState.STREAMING}
+        session.to(SessionState.SEARCHING if went else SessionState.LOST, failure.reason)
         if loop.time() - began >= GOOD_DATA_S:
             backoff.reset()
         await asyncio.sleep(backoff.next_s(failure.kind))

@@ -18,6 +18,7 @@ from clinical.errors import BadInputError
 from clinical.records import Generation
 
 DEVICE_UID = r"^(?:ble|serial):[A-Za-z0-9][A-Za-z0-9._-]{0,80}$"
+KEY_BYTES = 16
 BLE_ADDRESS = r"^[0-9A-F]{2}(?::[0-9A-F]{2}){5}$"
 
 
@@ -75,16 +76,38 @@ class SerialSection(_Section):
 
 
 class BoundDevice(_Section):
-    """A BLE device that belongs to this node; others are reported and never used."""
+    """A BLE device that belongs to this node; others are reported and never used.
+
+    ``serial`` is the device's own serial number: when given, a device that answers with another is refused.
+    ``key_file`` holds the bind key of sealed adverts as 32 hex digits.
+    """
 
     uid: Annotated[str, Field(pattern=DEVICE_UID)]
     profile: Annotated[str, Field(min_length=1)]
     address: Annotated[str, Field(pattern=BLE_ADDRESS)]
+    serial: Annotated[str, Field(max_length=64)] = ""
+    key_file: Path | None = None
 
     @field_validator("address", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+    def key(self) -> bytes:
+        """The bind key, empty without one.
+
+        Raises:
+            BadInputError: The file cannot be read or holds no key; the message names only the device.
+        """
+        if self.key_file is None:
+            return b""
+        try:
+            key = bytes.fromhex(self.key_file.read_text(encoding="ascii").strip())
+        except (OSError, ValueError):
+            key = b""
+        if len(key) != KEY_BYTES:
+            raise BadInputError("bind-key", f"the key file of {self.uid} must hold 32 hex digits")
+        return key
 
 
 class OutboxSection(_Section):
@@ -92,6 +115,26 @@ class OutboxSection(_Section):
 
     max_bytes: Annotated[int, Field(ge=65_536)] = 256 * 1024 * 1024
     max_age_h: Annotated[float, Field(gt=0)] = 72.0
+
+
+class RecorderSection(_Section):
+    """The flight recorder: raw frames of the last days; 0 bytes switches it off."""
+
+    max_bytes: Annotated[int, Field(ge=0)] = 64 * 1024 * 1024
+    max_age_h: Annotated[float, Field(gt=0)] = 72.0
+
+
+class LampSection(_Section):
+    """Lamp, buzzer and button on the node's pins (BCM numbers); -1 where there is none.
+
+    Needs the gpiozero package; without this section it is never loaded.
+    """
+
+    red_pin: Annotated[int, Field(ge=-1, le=27)] = -1
+    yellow_pin: Annotated[int, Field(ge=-1, le=27)] = -1
+    cyan_pin: Annotated[int, Field(ge=-1, le=27)] = -1
+    buzzer_pin: Annotated[int, Field(ge=-1, le=27)] = -1
+    button_pin: Annotated[int, Field(ge=-1, le=27)] = -1
 
 
 class HealthSection(_Section):
@@ -114,6 +157,8 @@ class EdgeSettings(BaseSettings):
     devices: tuple[BoundDevice, ...] = ()
     outbox: OutboxSection = OutboxSection()
     health: HealthSection = HealthSection()
+    recorder: RecorderSection = RecorderSection()
+    lamp: LampSection | None = None
 
     @classmethod
     def settings_customise_sources(
@@ -154,6 +199,32 @@ class DripPeripheral(_Section):
         return value.upper() if isinstance(value, str) else value
 
 
+class DripAdvertPeripheral(DripPeripheral):
+    """A simulated drip sensor in broadcast mode; ``key`` is the bind key that seals its adverts."""
+
+    kind: Literal["wardlink_drip_advert"]  # type: ignore[assignment]  # narrows the kind of the base
+    key: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{32}$")]
+
+
+class GlucosePeripheral(_Section):
+    """A simulated glucose meter with results in its memory."""
+
+    kind: Literal["sig_glucose"]
+    address: Annotated[str, Field(pattern=BLE_ADDRESS)]
+    name: str = "WL-GLUCOSE"
+    serial: str = ""
+    records: Annotated[int, Field(ge=0, le=1000)] = 5
+    seed: int = 1
+
+    @field_validator("address", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+
+Peripheral = Annotated[DripPeripheral | DripAdvertPeripheral | GlucosePeripheral, Field(discriminator="kind")]
+
+
 class SerialInstrument(_Section):
     """A simulated instrument on a pseudo-terminal; ``name`` is its entry in the port directory."""
 
@@ -171,7 +242,7 @@ class SimulationSettings(_Section):
     """
 
     directory: Path | None = None
-    peripherals: tuple[DripPeripheral, ...] = ()
+    peripherals: tuple[Peripheral, ...] = ()
     serials: tuple[SerialInstrument, ...] = ()
 
 

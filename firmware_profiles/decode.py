@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from clinical.records import Validity
+from firmware_profiles import hooks
 from firmware_profiles.framing import RejectError
 from firmware_profiles.plan import Profile, StreamPlan
 from firmware_profiles.reading import NO_CONTEXT, Context, environments, holds
@@ -23,7 +24,11 @@ __all__ = ["Context", "Decoded", "DecodedValue", "decode"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """What one frame said. ``values`` are those of the newest record when it holds several."""
+    """What one frame said.
+
+    ``values``, ``sequence`` and ``device_time`` are those of the newest record when it holds several;
+    ``records``, ``sequences`` and ``device_times`` have one entry per record, oldest first.
+    """
 
     accepted: bool
     reject: str = ""
@@ -31,6 +36,9 @@ class Decoded:
     records: tuple[Mapping[str, DecodedValue], ...] = ()
     sequence: int | None = None  # the device's own record number
     device_time: datetime | None = None  # as the device shows it: no zone, offset already added
+    sequences: tuple[int | None, ...] = ()
+    device_times: tuple[datetime | None, ...] = ()
+    counter: int | None = None  # of a sealed advert; one that does not grow is a repeat or a replay
     demo: bool = False  # the device itself says that this is a demonstration
 
 
@@ -53,14 +61,24 @@ def decode(profile: Profile, stream_id: str, frame: bytes | str, context: Contex
     except RejectError as reject:
         return Decoded(accepted=False, reject=reject.reason)
     newest, env = records[-1], envs[-1]
+    sequences = tuple(_sequence(plan, record) for record in records)
+    times = tuple(_device_time(plan, record) for record in records)
     return Decoded(
         accepted=True,
         values=newest,
         records=tuple(records),
-        sequence=_sequence(plan, newest),
-        device_time=_device_time(plan, newest),
+        sequence=sequences[-1],
+        device_time=times[-1],
+        sequences=sequences,
+        device_times=times,
+        counter=_counter(plan, frame),
         demo=any(rule.rule.demo and holds(rule.tests, env) for rule in plan.quality),
     )
+
+
+def _counter(plan: StreamPlan, frame: bytes | str) -> int | None:
+    reader = hooks.COUNTERS.get(plan.rule.decrypt or "")
+    return reader(frame) if reader is not None and isinstance(frame, bytes) else None
 
 
 def _by_role(plan: StreamPlan, values: Mapping[str, DecodedValue], role: str) -> DecodedValue | None:

@@ -72,4 +72,24 @@ def mibeacon(frame: bytes, mac: str, key: bytes) -> bytes:
     return _opened(key, nonce, frame[start:-7] + frame[-4:], b"\x11")
 
 
+def seal_bthome_v2(plain: bytes, mac: str, key: bytes, counter: int) -> bytes:
+    """Seal a plain BTHome v2 advert as a sensor does: the way back of :func:`bthome_v2`."""
+    information = bytes([plain[0] | 1])
+    count = counter.to_bytes(4, "little")
+    nonce = _address(mac) + b"\xd2\xfc" + information + count
+    sealed = AESCCM(key, tag_length=4).encrypt(nonce, plain[1:], None)
+    return information + sealed[:-4] + count + sealed[-4:]
+
+
+def bthome_counter(frame: bytes) -> int | None:
+    """The counter of a sealed BTHome v2 advert, which must grow; None for a plain one.
+
+    Only worth something once the advert has been opened: the seal covers the counter.
+    """
+    return int.from_bytes(frame[-8:-4], "little") if frame[0] & 1 else None
+
+
+COUNTERS: Mapping[str, Callable[[bytes], int | None]] = {"bthome-v2": bthome_counter}
+"""Where a decryption's counter stands, for those whose counter grows over the whole life of a device."""
+
 HOOKS: Mapping[str, Callable[[bytes, str, bytes], bytes]] = {"bthome-v2": bthome_v2, "mibeacon": mibeacon}

@@ -100,6 +100,21 @@ def fits(rule: MatchRule, seen: Advertisement) -> bool:
     )
 
 
+def advert_frames(profile: Profile, seen: Advertisement) -> list[tuple[str, bytes]]:
+    """Return what an advert holds for the advert streams of a profile: stream id and bytes.
+
+    The rules that name a source of data say which; a rule's prefix must fit as it does when matching.
+    """
+    streams = {stream.mode: stream.id for stream in profile.streams.values() if stream.source == "advert"}
+    frames: list[tuple[str, bytes]] = []
+    for rule in profile.file.match:
+        mode = "service-data" if rule.service_data_uuid is not None else "manufacturer-data"
+        data = _data(rule, seen)
+        if mode in streams and data and _data_fits(rule, seen) and (streams[mode], data) not in frames:
+            frames.append((streams[mode], data))
+    return frames
+
+
 def candidates(profiles: Iterable[Profile], seen: Advertisement) -> list[Match]:
     """Return every enabled profile that fits, strongest first."""
     found = []

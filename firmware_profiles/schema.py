@@ -20,7 +20,8 @@ Name = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
 Hex = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2}\s*)*$")]
 Uuid = Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{4}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
 Condition = Annotated[str, Meta(pattern=r"^(!?\w+\.\d+|\w+[!=]=[^\s]+)$")]
-# No pattern inside this union: msgspec then crashes the interpreter at its end (msgspec issue 717).
+# A string with a pattern must never share a union with a list, dict or tuple: msgspec 0.22 then frees the
+# pattern as if it were a type, and the interpreter dies in a later collection. A test walks every type.
 Conditions = str | list[str]
 Count = Annotated[int, Meta(ge=1, le=65536)]
 

@@ -91,7 +91,7 @@ def _result(case: Case, findings: list[Finding], verdict: Verdict, *, hidden: bo
         order_id=order.id if order else "",
         order_version=order.version if order else 0,
         task_id=case.task.id if case.task else "",
-        bag_id=case.bag.id if case.bag else "",
+        bag_id=_container(case),
         product_id=case.product.id if case.product else "",
         dose=case.dose,
         route=case.route,
@@ -101,6 +101,12 @@ def _result(case: Case, findings: list[Finding], verdict: Verdict, *, hidden: bo
         variance_min=case.variance_min,
         candidates=case.candidates,
     )
+
+
+def _container(case: Case) -> str:
+    """Return the id of what was scanned: a bag, a unit of blood, or a tube."""
+    found = case.bag or case.unit or case.specimen
+    return found.id if found is not None else ""
 
 
 def _rows(case: Case, findings: list[Finding], *, hidden: bool) -> tuple[RightRow, ...]:
@@ -155,6 +161,7 @@ def input_hash(case: Case) -> str:
     """Return a digest of everything this check looked at, so that two answers can be compared."""
     seen = (
         case.request, case.patient, case.encounter, case.order, case.task, case.bag, case.product,
-        case.infusion, case.snapshot.version, case.policy.version, case.policy.ruleset,
+        case.infusion, case.unit, case.specimen, case.skin_test, case.snapshot.version, case.policy.version,
+        case.policy.ruleset,
     )  # fmt: skip
     return hashlib.sha256(repr(seen).encode()).hexdigest()

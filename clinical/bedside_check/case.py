@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from clinical.bedside_check.model import Action, CheckRequest, Finding, OverrideClass, Right, Scan, Severity
 from clinical.bedside_check.rules import RULES
+from clinical.care_records import BloodUnit, RunningSkinTest, Specimen
 from clinical.records import (
     Administration,
     Bag,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from clinical.identifiers import Identified
     from clinical.policy import SitePolicy
 
-GIVING = frozenset({Action.GIVE, Action.START, Action.BAG_CHANGE})
+GIVING = frozenset({Action.GIVE, Action.START, Action.BAG_CHANGE, Action.SKINTEST_START})
 """Actions that put a drug into a patient: every right is judged."""
 FLOW = frozenset(
     {Action.PAUSE, Action.RESUME, Action.RATE, Action.COMPLETE, Action.STOP_EARLY, Action.PATROL}
@@ -39,7 +40,14 @@ FLOW = frozenset(
 """Actions on an infusion that is there."""
 SKIPPING = frozenset({Action.HOLD, Action.REFUSE, Action.NOT_GIVEN})
 """Actions that say why a dose was not given."""
-WRISTBAND = GIVING | {Action.RESUME, Action.RATE, Action.REMOVE}
+BLOOD = frozenset({
+    Action.BLOOD_RECEIVE, Action.BLOOD_CHECK, Action.BLOOD_START, Action.BLOOD_OBS, Action.BLOOD_END,
+})  # fmt: skip
+"""Actions on a blood component."""
+WRISTBAND = GIVING | {
+    Action.RESUME, Action.RATE, Action.REMOVE, Action.BLOOD_CHECK, Action.BLOOD_START, Action.BLOOD_OBS,
+    Action.COLLECT, Action.SKINTEST_READ,
+}  # fmt: skip
 """Actions for which the wristband must be read. Stopping a flow is never held up by a missing scan."""
 BAG_LIKE = frozenset({"infusion", "transfusion"})
 GIVEN = frozenset({"given", "partial", "running", "completed", "stopped-early", "paused"})
@@ -79,6 +87,9 @@ class Case:
     task: Task | None = None
     product: Product | None = None  # the scanned one, or the order's first drug
     infusion: Infusion | None = None  # the one that is acted on
+    unit: BloodUnit | None = None
+    specimen: Specimen | None = None
+    skin_test: RunningSkinTest | None = None
     candidates: tuple[str, ...] = ()
     dose: Dose | None = None
     route: str = ""
@@ -155,6 +166,10 @@ class Case:
     def high_alert(self) -> int:
         """Return the highest alert level of what is given."""
         return max((product.high_alert for product in self.products()), default=0)
+
+    def bag_unit(self) -> BloodUnit | None:
+        """Return the unit of blood that the infusion at hand gives."""
+        return self.snapshot.blood_units.get(self.infusion.bag_id) if self.infusion is not None else None
 
     def given(self, within: timedelta | None = None) -> list[Administration]:
         """Return what this patient has got, oldest first, not counting the task at hand.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from clinical import quantities
+from clinical import quantities, schedule
 from clinical.bedside_check.case import BAG_LIKE, GIVING, Case, older_than
 from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
 from clinical.records import Dose, Order, OrderItem, Product
@@ -47,9 +47,10 @@ def _line(case: Case, order: Order) -> OrderItem:
 
 
 def _ordered(case: Case, line: OrderItem) -> Dose | None:
-    """Return the ordered dose; a dose per kilogram needs a weight that is still true."""
-    if not line.dose.unit.endswith("/kg"):
-        return line.dose
+    """Return the ordered dose; a taper's by its day; one per kilogram needs a weight that is still true."""
+    dose = _tapered(case) or line.dose
+    if not dose.unit.endswith("/kg"):
+        return dose
     patient = case.patient
     weighed = patient.weight_at if patient is not None else None
     limit = _CHILD_HOURS * 60 if _is_child(case) else _WEIGHT_DAYS * 1440
@@ -58,7 +59,14 @@ def _ordered(case: Case, line: OrderItem) -> Dose | None:
         return None
     if weighed is None or older_than(weighed, case.at, limit):
         case.add("DOSE-WEIGHT", reason="old", at=weighed)
-    return Dose(value=line.dose.value * patient.weight_kg, unit=line.dose.unit.removesuffix("/kg"))
+    return Dose(value=dose.value * patient.weight_kg, unit=dose.unit.removesuffix("/kg"))
+
+
+def _tapered(case: Case) -> Dose | None:
+    order, task = case.order, case.task
+    if order is None or task is None or not order.taper:
+        return None
+    return schedule.dose_at(order, task.planned_at, case.policy)
 
 
 def _is_child(case: Case) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from clinical.bedside_check import (
     answer,
+    blood,
+    blood_watch,
     dose,
     drug,
     flow,
@@ -21,13 +23,15 @@ from clinical.bedside_check import (
     prn,
     route,
     safety,
+    skin_test,
     skipping,
+    specimen,
     system,
     timing,
     witness,
 )
-from clinical.bedside_check.case import Case
-from clinical.bedside_check.model import CheckRequest, CheckResult
+from clinical.bedside_check.case import BLOOD, GIVING, Case
+from clinical.bedside_check.model import Action, CheckRequest, CheckResult
 
 if TYPE_CHECKING:
     from clinical.bedside_check.snapshot import Snapshot
@@ -48,9 +52,23 @@ def check(request: CheckRequest, snapshot: Snapshot, policy: SitePolicy) -> Chec
     case = Case(
         request=request, snapshot=snapshot, policy=policy, at=request.entered.charted_at or request.now
     )
-    if system.judge(case) and patient.judge(case) and drug.judge(case) and matching.match(case):
-        _judge_rights(case)
+    if system.judge(case) and patient.judge(case):
+        _judge(case)
     return answer.build(case)
+
+
+def _judge(case: Case) -> None:
+    """Blood, samples and the reading of a skin test have rules of their own; all else is a drug."""
+    match case.action:
+        case action if action in BLOOD:
+            blood.judge(case)
+        case Action.COLLECT:
+            specimen.judge(case)
+        case Action.SKINTEST_READ:
+            skin_test.judge_reading(case)
+        case _:
+            if drug.judge(case) and matching.match(case):
+                _judge_rights(case)
 
 
 def _judge_rights(case: Case) -> None:
@@ -61,9 +79,19 @@ def _judge_rights(case: Case) -> None:
     dose.judge(case)
     safety.judge(case)
     flow.judge(case)
+    _beside_blood(case)
+    skin_test.judge_start(case)
     witness.judge(case)
     prn.judge(case)
     skipping.judge(case)
     system.offline_high_alert(case)
     patient.judge_bed(case)
     case.complete = True
+
+
+def _beside_blood(case: Case) -> None:
+    """Blood and drugs never share a line, and a transfusion starts slowly."""
+    if case.action in GIVING:
+        blood_watch.judge_drug(case)
+    elif case.action is Action.RATE and case.bag_unit() is not None and case.infusion is not None:
+        blood_watch.judge_rate(case, case.infusion)

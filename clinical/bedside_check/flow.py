@@ -55,6 +55,8 @@ def _overrun(case: Case, infusion: Infusion) -> None:
 def _start(case: Case, order: Order) -> None:
     if case.action is Action.START and order.kind not in BAG_LIKE:
         case.add("INF-TRANSITION", reason="not-an-infusion")
+    if order.kind == "transfusion":  # only BLOOD_START knows its rules
+        case.add("INF-TRANSITION", reason="blood")
     replaced = _replaced(case) if case.action is Action.BAG_CHANGE else None
     running = case.snapshot.running_of(case.patient_id)
     mine = case.bag.id if case.bag is not None else ""

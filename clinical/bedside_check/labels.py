@@ -18,6 +18,7 @@ def _content(order: Order) -> tuple[object, ...]:
     """Return what a label says, apart from the rate."""
     return (
         order.items, order.route, order.frequency, order.volume_ml, order.start, order.end, order.instruction,
+        order.taper,
     )  # fmt: skip
 
 

@@ -59,6 +59,7 @@ class Scan:
     at: datetime
     symbology: str = ""
     reason: str = ""  # why it was typed or not read
+    source: str = ""  # what it was read from where that matters: unit, slip, wristband
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,17 @@ class Witness:
     roles: tuple[str, ...]
     badge_at: datetime
     value: Decimal | None = None  # independently calculated rate or dose
+    scans: tuple[Scan, ...] = ()  # their own scans of wristband, unit and slip
+    result: str = ""  # their own reading of a skin test
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One vital sign, confirmed by the nurse; ``code`` is a reference id of the table of codes."""
+
+    code: str
+    value: Decimal
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +122,11 @@ class Entered:
     charted_at: datetime | None = None
     device_id: str = ""  # drip sensor or pump that will watch an infusion
     calculated: Decimal | None = None  # the nurse's own calculation, for the blind second one
+    checks: tuple[str, ...] = ()  # looked at and found right: bag-intact, emergency-drugs, …
+    symptoms: tuple[str, ...] = ()  # what was seen: leak, clot, chill, rash, …
+    vitals: tuple[Reading, ...] = ()  # measured by hand, or taken over from the monitor
+    container: str = ""  # the tube that was taken
+    result: str = ""  # of a skin test: negative, positive, doubtful
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ def judge(case: Case) -> None:
     _changed(case, order)
     if case.action not in GIVING:
         return
-    _active(case, order)
+    judge_active(case, order)
     _verified(case, order)
     if order.do_not_give:
         case.add("ORD-DO-NOT-GIVE")
@@ -49,7 +49,8 @@ def is_ended(case: Case, order: Order) -> bool:
     return order.status == "completed" or (order.end is not None and case.at >= order.end)
 
 
-def _active(case: Case, order: Order) -> None:
+def judge_active(case: Case, order: Order) -> None:
+    """Judge whether the order may be carried out at the charted time."""
     cancelled = case.task is not None and case.task.status in {TaskStatus.CANCELLED, TaskStatus.STOPPED}
     if order.status == "draft":
         case.add("ORD-NONE", override=OverrideClass.NONE, reason="draft")

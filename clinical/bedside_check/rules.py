@@ -124,6 +124,36 @@ INF-DEVICE-OTHER      STOP    none        system
 INF-DEVICE-NONE       WARN    ack         system
 INF-RATE-SET          STOP    prescriber  dose
 INF-OVERRUN           WARN    ack         time
+BLD-PATIENT           STOP    none        patient
+BLD-UNIT              STOP    none        drug
+BLD-PRODUCT           STOP    none        drug
+BLD-ABO               STOP    none        safety
+BLD-RH                STOP    prescriber  safety
+BLD-XM                STOP    none        safety
+BLD-EXPIRED           STOP    none        drug
+BLD-LEAK-CLOT         STOP    none        drug
+BLD-SECOND            STOP    none        witness
+BLD-CONSENT           STOP    emerg       safety
+BLD-OUT               STOP    prescriber  time
+BLD-BASE              STOP    second      safety
+BLD-15                WARN    ack         time
+BLD-FAST              STOP    prescriber  dose
+BLD-REACT             STOP    prescriber  safety
+BLD-4H                STOP    prescriber  time
+BLD-DRUG              STOP    none        route
+BLD-BAG               INFO    none        documentation
+SPC-PATIENT           STOP    none        patient
+SPC-ORDER             STOP    none        drug
+SPC-DONE              STOP    none        time
+SPC-TUBE              STOP    none        drug
+SPC-PREPRINT          WARN    ack         drug
+SPC-TIMING            WARN    ack         time
+SPC-ARM               WARN    ack         route
+SPC-CROSSMATCH        STOP    none        witness
+SKT-EARLY             STOP    none        time
+SKT-LATE              WARN    ack         time
+SKT-SECOND            STOP    none        witness
+SKT-DISAGREE          STOP    none        witness
 """
 
 RULES: dict[str, Rule] = {

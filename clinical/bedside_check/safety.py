@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clinical import quantities
 from clinical.bedside_check.case import GIVING, Case, older_than
-from clinical.bedside_check.model import OverrideClass, Right, Severity
+from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
 from clinical.bedside_check.route import codes
 from clinical.records import Allergy, Generation, Ingredient, Observation, SkinTest, Validity
 
@@ -166,7 +166,7 @@ def _skin_tests(case: Case) -> None:
         names = {code for one in product.ingredients for code in (one.code, *one.classes)}
         mine = [test for test in tests if test.substance in names and test.read_at <= case.at]
         code = _skin_test(case, mine, product.id)
-        if code:
+        if code and (case.action is not Action.SKINTEST_START or code == "SAFE-SKIN-POSITIVE"):
             case.add(code, product=product.id)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from clinical.care_records import BloodUnit, RunningSkinTest, Specimen, TransfusionEntry
 from clinical.records import (
     Administration,
     Allergy,
@@ -89,6 +90,11 @@ class Snapshot:
     device_owner: dict[str, Association]
     observations: dict[tuple[str, str], Observation]
     skin_tests_of: dict[str, list[SkinTest]]
+    running_skin_tests_of: dict[str, list[RunningSkinTest]] = field(default_factory=dict)
+    blood_units: dict[str, BloodUnit] = field(default_factory=dict)
+    blood_units_by_donation: dict[str, list[BloodUnit]] = field(default_factory=dict)
+    transfusion_entries_of: dict[str, list[TransfusionEntry]] = field(default_factory=dict)
+    specimens: dict[str, Specimen] = field(default_factory=dict)
     sightings_of: dict[str, list[Sighting]] = field(default_factory=dict)
     used_codes: frozenset[str] = frozenset()
 
@@ -113,7 +119,7 @@ class Snapshot:
         """
         orders, tasks = _by_id(facts.orders, _id), _by_id(facts.tasks, _id)
         infusions = _by_id(facts.infusions, _id)
-        patients = _by_id(facts.patients, _id)
+        patients, units = _by_id(facts.patients, _id), _by_id(facts.blood_units, _id)
         encounter_of = _current(facts.encounters)
         return cls(
             version=version,
@@ -147,6 +153,14 @@ class Snapshot:
             device_owner={found.device_id: found for found in facts.associations if found.end is None},
             observations=_newest(facts.observations),
             skin_tests_of=_grouped(facts.skin_tests, _patient_id),
+            running_skin_tests_of=_grouped(facts.running_skin_tests, _patient_id),
+            blood_units=units,
+            blood_units_by_donation=_grouped(units.values(), lambda unit: unit.donation),
+            transfusion_entries_of=_grouped(
+                sorted(_by_id(facts.transfusion_entries, _id).values(), key=lambda entry: entry.at),
+                lambda entry: entry.infusion_id,
+            ),
+            specimens=_by_id(facts.specimens, _id),
             sightings_of=_grouped(sightings, lambda seen: seen.patient_id),
             used_codes=frozenset(used_codes),
         )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from clinical.bedside_check.case import FLOW, GIVING, SKIPPING, Case, older_than
+from clinical.bedside_check.case import BLOOD, FLOW, GIVING, SKIPPING, Case, older_than
 from clinical.bedside_check.model import Action, OverrideClass, ScanMethod, Severity
 
-JUDGED = GIVING | FLOW | SKIPPING | {Action.REMOVE}
+JUDGED = GIVING | FLOW | SKIPPING | BLOOD | {Action.REMOVE, Action.COLLECT, Action.SKINTEST_READ}
 """Actions this ruleset judges; another one is refused rather than waved through."""
 BADGE_MAX_MIN = 5
 _CLOCK_WARN, _CLOCK_STOP = timedelta(minutes=2), timedelta(minutes=5)

@@ -26,13 +26,14 @@ def judge(case: Case) -> None:
         elif level == 2:
             case.add("WIT-RECOMMENDED", level=level)
     else:
-        _person(case, witness)
+        judge_person(case, witness)
         _values(case, witness)
     if level >= 2 or witness is not None:
         case.judged.add(Right.WITNESS)
 
 
-def _person(case: Case, witness: Witness) -> None:
+def judge_person(case: Case, witness: Witness) -> None:
+    """Judge who the second person is: another one, of the right role, whose badge was read just now."""
     if not witness.id or witness.id == case.request.operator.id:
         case.add("WIT-SELF")
         return

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from urllib.parse import unquote_to_bytes
 
 from clinical.identifiers.gs1_checks import CHECKS
@@ -127,7 +127,7 @@ def _judge(
         raise _WrongError(f"more than {_MAX_ELEMENTS} elements")
     for ai, value in pairs:
         _check_value(TABLE[ai], value)
-    present = {ai for ai, _ in pairs} | ({implied} if implied else set())
+    present = frozenset([ai for ai, _ in pairs] + ([implied] if implied else []))
     _check_repeats(pairs)
     warnings = _check_partners(present, lenient=lenient) if associations else ()
     elements = tuple(Element(ai=ai, value=value) for ai, value in pairs)
@@ -170,7 +170,7 @@ def _wild(name: str) -> re.Pattern[str]:
     return re.compile(name)
 
 
-def _holds(present: set[str], names: tuple[str, ...], apart: str = "") -> bool:
+def _holds(present: frozenset[str], names: tuple[str, ...], apart: str = "") -> bool:
     """Tell whether every name (a ``.`` is any digit) is there, leaving one AI out of consideration."""
     return all(
         (name in present and name != apart)
@@ -180,7 +180,8 @@ def _holds(present: set[str], names: tuple[str, ...], apart: str = "") -> bool:
     )
 
 
-def _check_partners(present: set[str], *, lenient: bool) -> tuple[str, ...]:
+@lru_cache(maxsize=256)  # the labels of one hospital use few combinations of AIs
+def _check_partners(present: frozenset[str], *, lenient: bool) -> tuple[str, ...]:
     missing_key = False
     for ai in present:
         spec = TABLE[ai]

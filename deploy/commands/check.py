@@ -1,5 +1,7 @@
 """``wardlink check``: the bedside check on a case file or on stdin; ``--schema`` prints its JSON Schemas.
 
+``--policy`` prints the default site policy as the TOML file that a hospital edits.
+
 A case is ``{"request": CheckRequest, "snapshot": Facts, "policy": {…}?, "snapshot_version": …?,
 "fetched_at": …?}``; the facts count as fetched at the request's time when nothing else is said.
 """
@@ -8,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from clinical import plain_schema, policy_text
 from clinical.bedside_check import Snapshot, check
 from clinical.bedside_check.model import CheckRequest, CheckResult
 from clinical.errors import BadInputError
@@ -37,13 +41,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("case", nargs="?", type=Path, metavar="CASE.json", help="a file with one case")
     what.add_argument("--stdin", action="store_true", help="read a JSON array of cases")
-    what.add_argument("--schema", action="store_true", help="print the JSON Schemas of case and result")
+    what.add_argument(
+        "--schema", action="store_true", help="print the JSON Schemas of case, result and policy"
+    )
+    what.add_argument("--policy", action="store_true", help="print the default site policy as TOML")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one JSON document; a STOP is an answer, a case that cannot be read is an error."""
     if args.schema:
         _stdio.write(schemas())
+        return 0
+    if args.policy:
+        sys.stdout.write(policy_text.toml(SitePolicy.default()))
         return 0
     if args.stdin:
         _stdio.write([_answer(item) for item in _stdio.read_items()])
@@ -54,13 +64,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def schemas() -> dict[str, Any]:
-    """Return the JSON Schemas of a case, a request, the facts and a result."""
+    """Return the JSON Schemas of a case, a request, the facts, a result and a site policy."""
     kinds = {"case": Case, "request": CheckRequest, "snapshot": Facts, "result": CheckResult}
     found, components = msgspec.json.schema_components(kinds.values(), ref_template="#/$defs/{name}")
     named = dict(zip(kinds, found, strict=True))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "properties": named,
+        "properties": named | {"policy": plain_schema.schema(SitePolicy)},
         "$defs": components,
     }
 

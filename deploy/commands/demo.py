@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from clinical.errors import BadInputError
 from deploy.demo.program import Program
 from deploy.demo.report import Report
 
@@ -34,6 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the ward until it is done or somebody stops it."""
     started = time.monotonic()
+    if args.json and not args.headless:
+        raise BadInputError(
+            "usage", "--json belongs to --headless: it prints the report of the scripted nurse"
+        )
     try:
         return asyncio.run(_headless(args, started) if args.headless else _for_people(args, started))
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import time
@@ -46,6 +47,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     new.add_argument("id", help="profile id, for example acme_ox200")
     new.add_argument("--kind", default="oximeter", help="kind of device (oximeter)")
     new.add_argument("--dir", type=Path, default=Path(), help="where to put the file (here)")
+    capture = actions.add_parser("capture", help="record a real device's bytes as vectors of its profile")
+    capture.add_argument("profile", help="profile id, or a file")
+    capture.add_argument("--port", type=Path, help="serial port, for example /dev/ttyUSB0")
+    capture.add_argument("--address", help="Bluetooth address, for example C0:00:00:00:01:01")
+    capture.add_argument("--key-file", type=Path, help="bind key of a device that seals its adverts")
+    capture.add_argument("--seconds", type=float, default=10.0, help="how long to listen (10)")
+    capture.add_argument("--source", default="", help="who recorded it, where; never a patient")
     actions.add_parser("schema", help="print the JSON Schema of a profile")
 
 
@@ -202,9 +210,40 @@ def _new(args: argparse.Namespace) -> int:
     return 0
 
 
+def _capture(args: argparse.Namespace) -> int:
+    from edge_node import capture
+    from edge_node.adapters import kernel
+    from edge_node.clock import NodeClock
+    from edge_node.settings import BoundDevice, ble_uid
+    from firmware_profiles.capture import vectors_toml
+
+    if (args.port is None) == (args.address is None):
+        raise BadInputError("capture", "say where: --port for a cable or --address for Bluetooth")
+    profile = _profile(args.profile)
+    stamp = NodeClock(time.time_ns, time.monotonic_ns, kernel.clock_synchronised).now
+    context = Context()
+    if args.port is not None:
+        frames = asyncio.run(capture.serial(profile, args.port, stamp, args.seconds))
+    else:
+        try:
+            device = BoundDevice(
+                uid=ble_uid(args.address), profile=profile.id, address=args.address, key_file=args.key_file
+            )
+        except ValueError as error:
+            raise BadInputError("capture", "this is no Bluetooth address") from error
+        context = Context(mac=device.address, key=device.key())
+        frames = asyncio.run(capture.bluetooth(profile, device, stamp, args.seconds))
+    source = args.source or f"recorded {frames[0].stamp.utc:%Y-%m-%d}"
+    for block in vectors_toml(profile, ((one.stream, one.data) for one in frames), source, context):
+        print(block)
+    return 0
+
+
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
     match args.action:
+        case "capture":
+            return _capture(args)
         case "list":
             return _list(args)
         case "check":

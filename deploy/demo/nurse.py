@@ -20,6 +20,7 @@ from clinical.records import Alarm, Bag, Encounter, Infusion, InfusionState
 from deploy.demo.staff import NURSE, pins
 from deploy.demo.stationery import Stationery
 from deploy.demo.ward import DemoWard, sensor_address
+from edge_node.settings import ble_uid
 from pda_app.adapters.battery import SysfsBattery
 from pda_app.adapters.clock import SystemClock
 from pda_app.adapters.http import HttpApi
@@ -129,7 +130,7 @@ class ScriptedNurse:
         """Wristband, bag, sensor: GIVE; then the clamp is opened, too far."""
         await self.camera(self.stationery.wristband(BED))
         await self.camera(self.stationery.bag(self.bags[SALINE]))
-        await self.camera(self.stationery.device(f"ble:{sensor_address(BED).lower().replace(':', '-')}"))
+        await self.camera(self.stationery.device(ble_uid(sensor_address(BED))))
         self.app.check.volume(START_ML)
         self.app.check.site("left-forearm")
         await self.verdict("give", "the right bag, at the right time")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from clinical.identifiers import hospital
+from clinical.infusion.arithmetic import gtt_per_min
 from clinical.records import Bag, Facts, Infusion, InfusionState
 from deploy.demo.staff import NURSE, Colleague
 from deploy.demo.stationery import Stationery
 from deploy.demo.ward import NODES, DemoWard, sensor_address
+from edge_node.settings import ble_uid
 
 TOO_FAST = 1.35
 """How far the clamp is opened at first: enough for an alarm, as it happens on every ward."""
@@ -72,7 +74,7 @@ class Director:
             return
         first = infusion.id not in self._seen
         self._seen[infusion.id] = infusion.state
-        ordered = float(infusion.rate_ml_h) * infusion.drops_per_ml / 60
+        ordered = gtt_per_min(float(infusion.rate_ml_h), infusion.drops_per_ml)
         simulator = self._ward.simulators[bed]
         if infusion.state is InfusionState.RUNNING and first:
             await asyncio.sleep(2.0)  # the nurse opens the clamp
@@ -93,13 +95,13 @@ class Director:
         if infusion is None or bed is None or infusion_id in self._corrected:
             return
         self._corrected.add(infusion_id)
-        ordered = float(infusion.rate_ml_h) * infusion.drops_per_ml / 60
+        ordered = gtt_per_min(float(infusion.rate_ml_h), infusion.drops_per_ml)
         await self._ward.simulators[bed].do(do="rate", device=sensor_address(bed), gtt_min=ordered)
 
     @staticmethod
     def _bed(device_id: str) -> str | None:
         """The bed whose simulated sensor this is."""
         for bed in NODES.values():
-            if device_id == f"ble:{sensor_address(bed).lower().replace(':', '-')}":
+            if device_id == ble_uid(sensor_address(bed)):
                 return bed
         return None

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from clinical.records import Administration
 from deploy.demo.nurse import ScriptedNurse, handheld
 from deploy.demo.report import Report
 from deploy.demo.screen import ScreenProbe, percentile
@@ -55,13 +56,23 @@ async def rehearse(
             say("the nurse is done; waiting until everything is committed")
             nodes = await _drain(ward)
             ledger = await charge_nurse.ask("GET", "/ledger")
+            given = {
+                one.task_id for one in (await charge_nurse.changes()).facts.administrations if _gave(one)
+            }
         finally:
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching
             await charge_nurse.close()
             await colleague.close()
-        return _report(nodes, ledger, probe, surprises, ready_s=ready_s, run_s=run_s, ward=ward)
+        return _report(
+            nodes, ledger, probe, surprises, ready_s=ready_s, run_s=run_s, given=len(given), ward=ward
+        )
+
+
+def _gave(administration: Administration) -> bool:
+    """Whether something went into the patient; the same task may have several such acts."""
+    return administration.outcome not in {"held", "refused", "not-given"}
 
 
 async def _work(
@@ -131,6 +142,7 @@ def _report(
     *,
     ready_s: float,
     run_s: float,
+    given: int,
     ward: DemoWard,
 ) -> Report:
     sent = sum(1 for file in (ward.directory / "hospital").glob("*.hl7") if b"RAS^O17" in file.read_bytes())
@@ -140,7 +152,7 @@ def _report(
         lost=_lost(nodes, ledger),
         duplicates_dropped=ledger["readings"]["duplicates_dropped"],
         orders=ledger["orders"],
-        administrations=sum(ledger["administrations"].values()),
+        administrations=given,
         stops=ledger["stops"],
         alarms=ledger["alarms"],
         bed_to_screen_ms={"p50": percentile(probe.ages_ms, 0.5), "p99": percentile(probe.ages_ms, 0.99)},

@@ -12,8 +12,8 @@ class Report:
 
     ``readings_produced`` counts the readings that the nodes wrote to their outboxes, ``readings_stored``
     those the server has committed, ``lost`` what entered an outbox and is neither stored, nor declared
-    evicted, nor still waiting on the node. ``bed_to_screen_ms`` is the age of a new value when a screen
-    shows it.
+    evicted, nor still waiting on the node. ``administrations`` counts tasks with something given, not acts.
+    ``bed_to_screen_ms`` is the age of a new value when it reaches a screen's connection.
     """
 
     readings_produced: int

@@ -25,6 +25,7 @@ from broker.local import LocalBroker
 from clinical.errors import UnavailableError
 from deploy.demo.program import Program
 from deploy.provision.authority import Authority, Issued
+from edge_node.settings import ble_uid
 
 NODES = {"wl-edge-0a0001": "01", "wl-edge-0a0002": "02"}
 """Bedside node → the bed it serves; the same pairs stand in ``ward.toml``."""
@@ -270,7 +271,7 @@ profile = "nonin_oem3"
 port = {self.health_ports[bed]}
 
 [[devices]]
-uid = "ble:{address.lower().replace(":", "-")}"
+uid = "{ble_uid(address)}"
 profile = "wardlink_drip"
 address = "{address}"
 """,

@@ -1,37 +1,34 @@
-"""Bluetooth LE through bleak: one scanner, connections only to what was just heard, one at a time.
+"""Bluetooth LE through bleak: one scanner for the whole process, and a watch over the daemon under it.
 
-Every attempt is a new ``BleakClient`` that is disconnected in ``finally``: a lost link that is not given
-back keeps its notify session, and after the next connect every value arrives twice. The daemon's death and
-the radio's power are watched on a D-Bus connection of our own, because bleak notices neither.
+Links are made by :mod:`edge_node.adapters.ble_link`, only to what was just heard and one at a time. The
+daemon's death and the radio's power are watched on a D-Bus connection of our own, because bleak notices
+neither.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
-from bleak import BleakClient, BleakScanner
+from bleak import BleakScanner
 from bleak.args.bluez import BlueZScannerArgs
-from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
-from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
+from bleak.exc import BleakError
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusError
 
 from edge_node.clock import Stamp
-from edge_node.ports import Frame, LinkLostError
 
 FRESH_S = 10.0
 """Connect only to a device heard this recently: BlueZ tries an absent one for 41 s."""
-CONNECT_TIMEOUT_S = 20.0
 SCANNER_QUIET_S = 60.0
 RADIO_RETRY_S = 2.0
-QUEUE_FRAMES = 4096
 HEARD_MAX = 512
 DEVICE_INTERFACE = "org.bluez.Device1"
 LIBRARY_ERRORS = (BleakError, DBusError, TimeoutError, EOFError, OSError)
@@ -49,6 +46,13 @@ class Heard:
     manufacturer_data: Mapping[int, bytes]
     service_data: Mapping[str, bytes]
     rssi: int
+
+
+class Losable(Protocol):
+    """An open link, as the radio sees it: something that can be told that it is over."""
+
+    def lost(self, reason: str, kind: str) -> None:
+        """End the link for its reader."""
 
 
 class BleRadio:
@@ -82,7 +86,7 @@ class BleRadio:
         self._news = asyncio.Event()
         self._restart = asyncio.Event()
         self._heard_at = 0.0
-        self._links: set[BleLink] = set()
+        self._links: set[Losable] = set()
 
     async def run(self) -> None:
         """Listen for ever; a radio that is off or missing is tried again."""
@@ -169,11 +173,11 @@ class BleRadio:
         finally:
             self._held.discard(address)
 
-    def enter(self, link: BleLink) -> None:
+    def enter(self, link: Losable) -> None:
         """Remember an open link, to end it when the daemon dies."""
         self._links.add(link)
 
-    def leave(self, link: BleLink) -> None:
+    def leave(self, link: Losable) -> None:
         """Forget a link that was closed."""
         self._links.discard(link)
 
@@ -249,118 +253,9 @@ class BleRadio:
                 link.lost(reason, "missing")
 
 
-class BleLink:
-    """One open connection; see :class:`edge_node.ports.Link`."""
-
-    def __init__(self) -> None:
-        self.frames: asyncio.Queue[Frame | LinkLostError] = asyncio.Queue()
-
-    def received(self, frame: Frame) -> None:
-        """Take one notification; a reader that falls far behind loses the link rather than the order."""
-        if self.frames.qsize() >= QUEUE_FRAMES:
-            self.lost("overrun", "broken")
-        else:
-            self.frames.put_nowait(frame)
-
-    def lost(self, reason: str, kind: str) -> None:
-        """End the link for its reader."""
-        self.frames.put_nowait(LinkLostError(reason, kind))
-
-
-class BleTransport:
-    """One bound device; see :class:`edge_node.ports.Transport`.
-
-    Args:
-        radio: The adapter.
-        address: The device's address, upper case with colons.
-        streams: Characteristic UUID (long form) to the profile's stream id.
-    """
-
-    def __init__(self, radio: BleRadio, address: str, streams: Mapping[str, str]) -> None:
-        self._radio = radio
-        self._address = address
-        self._streams = streams
-
-    async def available(self) -> None:
-        """Return once the device was heard."""
-        await self._radio.fresh(self._address)
-
-    def open(self) -> AbstractAsyncContextManager[BleLink]:
-        """Connect and subscribe."""
-        return self._open()
-
-    @asynccontextmanager
-    async def _open(self) -> AsyncIterator[BleLink]:
-        with self._radio.holding(self._address):
-            async with self._linked() as link:
-                yield link
-
-    @asynccontextmanager
-    async def _linked(self) -> AsyncIterator[BleLink]:
-        link = BleLink()
-        async with self._radio.connecting:
-            device = self._radio.heard(self._address)
-            if device is None:  # it went while another device was connecting
-                raise LinkLostError("device-gone", "missing")
-            client = BleakClient(
-                device,
-                disconnected_callback=lambda _client: link.lost("link-lost", "transient"),
-                timeout=CONNECT_TIMEOUT_S,
-            )
-            try:
-                await self._connect(client, link)
-            except BaseException:
-                await _give_back(client)
-                raise
-        self._radio.enter(link)
-        try:
-            yield link
-        finally:
-            self._radio.leave(link)
-            await _give_back(client)
-
-    async def _connect(self, client: BleakClient, link: BleLink) -> None:
-        try:
-            await client.connect()
-            for uuid, stream in self._streams.items():
-                await client.start_notify(uuid, self._receiver(link, stream))
-        except LIBRARY_ERRORS as error:
-            self._radio.forget(self._address)
-            raise LinkLostError(*_classified(error)) from error
-
-    def _receiver(self, link: BleLink, stream: str) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
-        def receive(_characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
-            link.received(Frame(stream=stream, data=bytes(data), stamp=self._radio.stamp()))
-
-        return receive
-
-
 def _call(path: str, interface: str, member: str) -> Message:
     return Message(destination="org.bluez", path=path, interface=interface, member=member)
 
 
 def _is_connected(device: Mapping[str, Variant]) -> bool:
     return bool(device and device["Connected"].value)
-
-
-async def _give_back(client: BleakClient) -> None:
-    """Close the D-Bus connection and the link, whatever state they are in."""
-    with suppress(*LIBRARY_ERRORS):
-        await client.disconnect()
-
-
-def _classified(error: BaseException) -> tuple[str, str]:
-    """Name a failed connect and its class for the backoff."""
-    match error:
-        case BleakDeviceNotFoundError():
-            return "device-gone", "missing"
-        case BleakDBusError() if error.dbus_error.endswith(".InProgress"):
-            return "radio-busy", "busy"
-        case TimeoutError():
-            return "connect-timeout", "transient"
-        case EOFError():
-            return "bus-closed", "broken"
-        case BleakError() if "Characteristic" in str(error):
-            return "wrong-device", "broken"
-        case _:
-            return "connect-failed", "transient"

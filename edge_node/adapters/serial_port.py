@@ -90,6 +90,11 @@ class SerialDirectory:
     def _profile(self, name: str) -> str | None:
         return next((profile for glob, profile in self._globs if fnmatch.fnmatch(name, glob)), None)
 
+    @staticmethod
+    def matching(names: Iterable[str], glob: str) -> list[str]:
+        """Those names that a pattern means."""
+        return [name for name in names if fnmatch.fnmatch(name, glob)]
+
     def target(self, name: str) -> str | None:
         """The tty behind a name now."""
         return self._known.get(name)

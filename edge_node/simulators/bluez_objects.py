@@ -52,6 +52,7 @@ SIGNATURES: dict[tuple[str, str], tuple[str, str]] = {
     (ADAPTER, "RemoveDevice"): ("o", ""),
     (DEVICE, "Connect"): ("", ""),
     (DEVICE, "Disconnect"): ("", ""),
+    (DEVICE, "Pair"): ("", ""),
     (CHARACTERISTIC, "ReadValue"): ("a{sv}", "ay"),
     (CHARACTERISTIC, "WriteValue"): ("aya{sv}", ""),
     (CHARACTERISTIC, "StartNotify"): ("", ""),

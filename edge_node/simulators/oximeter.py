@@ -38,6 +38,7 @@ class Oximeter:
         self.name = settings.name
         self.spo2: int | None = settings.spo2
         self.pulse: int | None = settings.pulse
+        self.rested = (settings.spo2, settings.pulse)
         self.line = SerialLine(directory / settings.name)
         self._profile = registry.load().get(PROFILE)
         self._stream = next(iter(self._profile.streams.values()))

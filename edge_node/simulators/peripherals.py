@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 BASE_UUID = "0000{}-0000-1000-8000-00805f9b34fb"
 
@@ -21,11 +21,16 @@ Notify = Callable[[str, bytes], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Characteristic:
-    """One characteristic; ``value`` is what a read returns."""
+    """One characteristic; ``value`` is what a read returns.
+
+    ``written`` takes what a central writes; ``protected`` lets only a paired central read or write.
+    """
 
     uuid: str
     flags: tuple[str, ...]
     value: bytes = b""
+    written: Callable[[bytes], None] | None = None
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +60,23 @@ class Device(Protocol):
         """Run while a central is connected; cancelled when the link ends."""
 
 
+@runtime_checkable
+class Broadcaster(Protocol):
+    """A device whose adverts carry data."""
+
+    def service_data(self) -> dict[str, bytes]:
+        """What its next advert says, by service UUID in the long form."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Radio:
     """How well a device can be reached; every field may be changed while it runs.
 
     ``connect_errors`` are the texts of the next failing connects; ``muted`` keeps the link up without data;
-    ``repeat`` sends every notification that many times.
+    ``repeat`` sends every notification that many times; ``pairs`` says whether pairing succeeds.
     """
+
+    pairs: bool = True
 
     in_range: bool = True
     rssi: int = -60

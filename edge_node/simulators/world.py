@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from clinical.errors import BadInputError, NotFoundError, WardlinkError
-from edge_node.settings import SimulationSettings
-from edge_node.simulators.bluez import SimulatedBluez, SimulatedPeripheral
-from edge_node.simulators.drip_sensor import DripSensor
+from edge_node.settings import (
+    DripAdvertPeripheral,
+    DripPeripheral,
+    GlucosePeripheral,
+    SimulationSettings,
+)
+from edge_node.simulators.bluez import SimulatedBluez
+from edge_node.simulators.bluez_device import SimulatedPeripheral
+from edge_node.simulators.drip_sensor import BroadcastDripSensor, DripSensor
+from edge_node.simulators.glucose_meter import GlucoseMeter
 from edge_node.simulators.oximeter import Oximeter
 from edge_node.simulators.private_bus import private_bus
 
@@ -33,9 +40,20 @@ class World:
         self.serial_dir = directory / "ports"
         self.control_path = directory / "control.sock"
         self.serial_dir.mkdir(parents=True, exist_ok=True)
-        self.sensors = {one.address: DripSensor(one, now_s) for one in settings.peripherals}
+        self.sensors = {
+            one.address: BroadcastDripSensor(one, now_s)
+            if isinstance(one, DripAdvertPeripheral)
+            else DripSensor(one, now_s)
+            for one in settings.peripherals
+            if isinstance(one, DripPeripheral)
+        }
+        self.meters = {
+            one.address: GlucoseMeter(one)
+            for one in settings.peripherals
+            if isinstance(one, GlucosePeripheral)
+        }
         self.oximeters = {one.name: Oximeter(one, self.serial_dir, now_s) for one in settings.serials}
-        self.bluez = SimulatedBluez(list(self.sensors.values()))
+        self.bluez = SimulatedBluez([*self.sensors.values(), *self.meters.values()])
         self._actions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "drip": self._drip,
             "rate": self._rate,
@@ -47,6 +65,8 @@ class World:
             "power": self._power,
             "unplug": self._unplug,
             "plug": self._plug,
+            "measure": self._measure,
+            "detach": self._detach,
             "state": lambda _request: self.state(),
         }
 
@@ -95,7 +115,27 @@ class World:
         return self.sensors[address]
 
     def _peripheral(self, request: dict[str, Any]) -> SimulatedPeripheral:
-        return self.bluez.peripherals[self._sensor(request).address]
+        address = str(request["device"]).upper()
+        if address not in self.bluez.peripherals:
+            raise NotFoundError("control-device", "there is no Bluetooth device with this address")
+        return self.bluez.peripherals[address]
+
+    def _detach(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A sensor comes off its chamber or its finger, or is put back."""
+        off, name = bool(request["on"]), str(request["device"]).removeprefix("serial:")
+        if name in self.oximeters:
+            oximeter = self.oximeters[name]
+            oximeter.spo2, oximeter.pulse = (None, None) if off else oximeter.rested
+        else:
+            self._sensor(request).detach(on=off)
+        return {}
+
+    def _measure(self, request: dict[str, Any]) -> dict[str, Any]:
+        address = str(request["device"]).upper()
+        if address not in self.meters:
+            raise NotFoundError("control-device", "there is no glucose meter with this address")
+        self.meters[address].measure()
+        return {}
 
     def _oximeter(self, request: dict[str, Any]) -> Oximeter:
         name = str(request["device"]).removeprefix("serial:")

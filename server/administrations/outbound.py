@@ -81,13 +81,15 @@ def _end(administration: Administration, infusion: Infusion | None) -> datetime:
 
 
 def _items(administration: Administration, order: Order) -> tuple[GivenItem, ...]:
-    single = len(order.items) == 1 and administration.dose is not None
+    """Say what was given of each line: one line has the recorded dose; of a mixture in part, nobody knows."""
+    dose, single = administration.dose, len(order.items) == 1
+    in_part = administration.outcome in {"partial", "stopped-early"}
     return tuple(
         GivenItem(
             code=item.product_id,
             text=item.display.zh,
-            amount=administration.dose.value if single and administration.dose else item.dose.value,
-            unit=administration.dose.unit if single and administration.dose else item.dose.unit,
+            amount=dose.value if single and dose else None if in_part else item.dose.value,
+            unit=dose.unit if single and dose else item.dose.unit,
         )
         for item in order.items
     )

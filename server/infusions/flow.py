@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from clinical.alarms import timing
-from clinical.infusion import DropEstimator, FlowCondition, FlowGoal, FlowJudge, FlowJudgement
+from clinical.alarms import Gate, timing
+from clinical.infusion import DropEstimator, FlowCondition, FlowGoal, FlowJudge, FlowJudgement, arithmetic
 from clinical.policy import FlowThresholds, SitePolicy
 from clinical.records import AlarmPriority, Flow, Infusion, InfusionState, Validity
 from server.alarms import service as alarms
@@ -41,13 +41,17 @@ class Measured(NamedTuple):
 
 
 class _Watch:
-    """Estimator and judge of one bag."""
+    """Estimator, judge and alarm gates of one bag."""
 
-    def __init__(self, infusion: Infusion, thresholds: FlowThresholds, infused_ml: float) -> None:
+    def __init__(
+        self, infusion: Infusion, thresholds: FlowThresholds, infused_ml: float, gates: dict[str, Gate]
+    ) -> None:
         counted = round(infused_ml * infusion.drops_per_ml)
         self.estimator = DropEstimator(infusion.drops_per_ml, drops=counted)
         self.judge = FlowJudge(goal_of(infusion), thresholds)
         self.last: Measured | None = None
+        self.gates = gates
+        self.seen: dict[str, FlowCondition] = {}
 
 
 class FlowWatch:
@@ -90,7 +94,7 @@ class FlowWatch:
             known = unit.get(Flow, infusion.id)
             stated = reading.infused_ml if reading is not None else None
             infused = stated if stated is not None else (known.infused_ml or 0.0) if known else 0.0
-            watch = _Watch(infusion, self.policy.flow, infused)
+            watch = _Watch(infusion, self.policy.flow, infused, self._gates(unit, infusion))
             self._watches[infusion.id] = watch
         watch.judge.retarget(goal_of(infusion))
         return watch
@@ -99,12 +103,27 @@ class FlowWatch:
         judgement = watch.judge.update(watch.estimator.estimate(at.timestamp()), at.timestamp())
         self._keep(unit, infusion, watch, judgement)
         holding = {one.condition: one for one in judgement.conditions}
+        watch.seen |= holding
         for condition in CONDITIONS:
-            if condition in holding:
-                alarms.begin(unit, _seen(unit, infusion, holding[condition], at))
-            elif judgement.state != "stale":
+            if condition not in holding and judgement.state == "stale":
+                continue  # silence ends nothing
+            gate = watch.gates[condition].step(condition in holding, at.timestamp())
+            watch.gates[condition] = gate
+            if not gate.holds:
                 latching = timing(condition, self.policy).latching
                 alarms.end_condition(unit, replace(_bare(infusion, condition, at), latching=latching))
+            elif condition in watch.seen:
+                alarms.begin(unit, _seen(unit, infusion, watch.seen[condition], at))
+
+    def _gates(self, unit: UnitOfWork, infusion: Infusion) -> dict[str, Gate]:
+        """Delays of the site policy; what already stands in the store holds from the start."""
+        gates = {}
+        for condition in CONDITIONS:
+            delays = timing(condition, self.policy)
+            standing = alarms.present(unit, _bare(infusion, condition, unit.now))
+            holds = standing is not None and standing.present
+            gates[condition] = Gate(delay_s=delays.delay_s, clear_s=delays.clear_s, holds=holds)
+        return gates
 
     def _keep(self, unit: UnitOfWork, infusion: Infusion, watch: _Watch, judgement: FlowJudgement) -> None:
         reading = watch.last
@@ -145,8 +164,15 @@ def _flow(infusion: Infusion, reading: Measured, judgement: FlowJudgement) -> Fl
         remaining_ml=remaining,
         time_left_min=None if stale else left,
         state=judgement.state,
-        deviation_percent=None if stale else judgement.deviation_percent,
+        deviation_percent=None if stale else _deviation(infusion, reading, judgement),
     )
+
+
+def _deviation(infusion: Infusion, reading: Measured, judgement: FlowJudgement) -> float | None:
+    """Return the deviation of the rate that is shown, once the judge has seen enough to speak of one."""
+    if judgement.deviation_percent is None or reading.gtt_min is None:
+        return judgement.deviation_percent
+    return arithmetic.deviation_percent(reading.gtt_min, goal_of(infusion).gtt_min)
 
 
 def _seen(unit: UnitOfWork, infusion: Infusion, condition: FlowCondition, at: datetime) -> alarms.Condition:

@@ -219,7 +219,8 @@ def _finished(
     unit: UnitOfWork, infusion: Infusion, order: Order | None, event: InfusionChanged
 ) -> Administration:
     given = infusion.volume_ml - (infusion.residual_ml or 0)
-    whole = infusion.state is InfusionState.COMPLETED and not infusion.residual_ml
+    full_bag = order is None or order.volume_ml is None or infusion.volume_ml >= order.volume_ml
+    whole = infusion.state is InfusionState.COMPLETED and not infusion.residual_ml and full_bag
     start = next(
         (
             one

@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import json
 import sys
+import tomllib
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from clinical.policy import SitePolicy
 from deploy.cli import main
 from tests.support.bedside import BAG_B_SCAN, FACTS, TABLET_SCAN, request, start
 
 pytestmark = [pytest.mark.requirement("R-CLIN-42"), pytest.mark.hazard("H-CLIN-01")]
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def case(asked=None, **more):
@@ -77,5 +82,15 @@ def test_a_file_that_is_missing_or_no_case_is_an_error(run, tmp_path):
 def test_the_schemas_name_case_request_facts_and_result(run):
     code, found = run("--schema")
     assert code == 0
-    assert set(found["properties"]) == {"case", "request", "snapshot", "result"}
+    assert set(found["properties"]) == {"case", "request", "snapshot", "result", "policy"}
     assert {"CheckRequest", "Facts", "CheckResult", "Order"} <= set(found["$defs"])
+
+
+@pytest.mark.requirement("R-CLIN-58")
+@pytest.mark.hazard("H-CLIN-08")
+def test_the_published_policy_is_the_default_and_reads_back_equal(capsys):
+    """Write it anew with ``wardlink check --policy > docs/site-policy.toml`` after a change."""
+    assert main(["check", "--policy"]) == 0
+    text = capsys.readouterr().out
+    assert SitePolicy.from_dict(tomllib.loads(text)) == SitePolicy.default()
+    assert (ROOT / "docs" / "site-policy.toml").read_text(encoding="utf-8") == text

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edge_node.adapters.ble import BleRadio, BleTransport, Heard
+from edge_node.adapters.ble import BleRadio, Heard
+from edge_node.adapters.ble_link import BleTransport, LinkPlan
 from edge_node.ports import Frame
 from edge_node.sessions import Backoff, Session, SessionState, Transition, keep
 from edge_node.settings import DripPeripheral
@@ -70,7 +71,8 @@ class Room:
         stream = profile.streams["drops"]
         self.tasks.append(asyncio.create_task(self.radio.run()))
         for address in self.addresses:
-            transport = BleTransport(self.radio, address, {full_uuid(stream.characteristic or ""): "drops"})
+            plan = LinkPlan(streams={full_uuid(stream.characteristic or ""): "drops"})
+            transport = BleTransport(self.radio, address, plan)
             session = Session(address, "wardlink_drip", self.steps.append)
             work = keep(
                 session,

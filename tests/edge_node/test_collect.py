@@ -18,8 +18,10 @@ from edge_node.ports import Frame, RowClass
 from edge_node.settings import DripPeripheral
 from edge_node.simulators.drip_sensor import DripSensor
 from firmware_profiles import registry
+from firmware_profiles.decode import Context
 from firmware_profiles.encode import encode
 from firmware_profiles.framing import Framer
+from firmware_profiles.hooks import seal_bthome_v2
 from tests.support.edge_bench import START, Time
 
 NONIN = registry.load().get("nonin_oem3")
@@ -178,3 +180,45 @@ def test_fractions_are_packed_to_within_a_step(samples: list[float]) -> None:
     data, gain, offset = pack(samples)
     back = np.frombuffer(data, "<i2") * gain + offset
     assert np.max(np.abs(back - np.array(samples))) <= max(gain, 1e-9)
+
+
+KEY, MAC = bytes(range(16)), "C0:00:00:00:03:01"
+ADVERT = registry.load().get("wardlink_drip_advert")
+
+
+def sealed(count: int, drops: int = 7) -> bytes:
+    objects = bytes((0x40, 0x01, 90, 0x0F, 0, 0x26, 0, 0x3E)) + drops.to_bytes(4, "little")
+    return seal_bthome_v2(objects + b"\x42\xe8\x03\x00", MAC, KEY, count)
+
+
+@pytest.mark.requirement("R-EDGE-22")
+def test_an_advert_counts_once_and_an_old_one_is_refused_as_replayed(
+    collector: Collector, time: Time, frame: Callable[[bytes, str], Frame]
+) -> None:
+    collector.contexts["ble:x"] = Context(mac=MAC, key=KEY)
+    got = [len(collector.decode("ble:x", ADVERT, frame(sealed(count), "drops"))[0]) for count in (5, 5, 6, 4)]
+    assert got == [1, 0, 1, 0]
+    assert collector.rejected == {("ble:x", "replayed"): 1}
+    assert collector.counters == {"ble:x": 6}
+
+
+def test_an_advert_without_its_key_gives_nothing(
+    collector: Collector, frame: Callable[[bytes, str], Frame]
+) -> None:
+    assert collector.decode("ble:x", ADVERT, frame(sealed(1), "drops")) == ([], [])
+    assert collector.rejected[("ble:x", "no-address")] == 1
+
+
+def test_the_age_of_the_last_drop_is_placed_on_the_hosts_clock_and_two_nodes_name_it_alike(
+    collector: Collector, time: Time, frame: Callable[[bytes, str], Frame]
+) -> None:
+    collector.contexts["ble:x"] = Context(mac=MAC, key=KEY)
+    samples, _ = collector.decode("ble:x", ADVERT, frame(sealed(1), "drops"))
+    drops = samples[0].drops
+    assert drops is not None
+    assert drops.last_drop_ms is not None
+    assert (drops.total, drops.now_ms - drops.last_drop_ms) == (7, 1000)
+    other = Collector(lambda: ENVELOPE, Generation.DEMO)
+    other.contexts["ble:x"] = Context(mac=MAC, key=KEY)
+    time.pass_s(0.3)
+    assert other.decode("ble:x", ADVERT, frame(sealed(1), "drops"))[0][0].id == samples[0].id

@@ -115,6 +115,35 @@ def test_without_a_target_only_the_count_is_told(rig: Rig) -> None:
     assert rig.messages(Up.READINGS)[-1].infusion is None
 
 
+def counts(rig: Rig) -> list[int]:
+    return [
+        int(value.n)
+        for one in rig.messages(Up.READINGS)
+        for value in one.values
+        if value.code == "MDCX_DROP_COUNT"
+    ]
+
+
+@pytest.mark.requirement("R-EDGE-19")
+def test_an_idle_sensor_is_told_when_its_count_changes_and_once_a_minute(rig: Rig) -> None:
+    rig.stream(50)
+    assert counts(rig) == [0]
+    rig.sensor.hang(0.05, 60)
+    rig.stream(5)
+    assert counts(rig) == [0, 1]
+    rig.stream(58)
+    assert counts(rig) == [0, 1, 1]
+
+
+@pytest.mark.requirement("R-EDGE-19")
+def test_a_sensor_comes_back_with_a_reading_although_its_count_is_the_same(rig: Rig) -> None:
+    rig.connect()
+    rig.stream(3)
+    rig.session.to(SessionState.LOST, "link-lost")
+    rig.stream(1)
+    assert counts(rig) == [0, 0]
+
+
 @pytest.mark.requirement("R-EDGE-16")
 def test_with_a_target_each_reading_tells_rate_infused_remaining_and_time_left(rig: Rig) -> None:
     rig.stream(2)
@@ -127,7 +156,7 @@ def test_with_a_target_each_reading_tells_rate_infused_remaining_and_time_left(r
     assert float(values["MDCX_DROP_RATE"]) == pytest.approx(60, rel=0.08)
     assert values["MDC_VOL_FLUID_DELIV_TOTAL"] == Decimal(rig.sensor.drip.total_drops) / 20
     assert float(values["MDC_TIME_PD_REMAIN"]) == pytest.approx(2.33, rel=0.15)
-    assert len(rig.messages(Up.READINGS)) == 62
+    assert len(rig.messages(Up.READINGS)) == 61  # once while idle, then each second
 
 
 @pytest.mark.requirement("R-EDGE-12")

@@ -22,6 +22,7 @@ from deploy.demo.nurse import OTHER_PATIENTS_BAG, SALINE
 from deploy.demo.program import Program
 from deploy.demo.staff import CHARGE_NURSE, COLLEAGUE, NURSE, Colleague, pins, prepare_bags
 from deploy.demo.ward import DemoWard, sensor_address
+from edge_node.settings import ble_uid
 from pda_app import theme
 from tests.support import chromium, x_server
 
@@ -153,7 +154,7 @@ async def at_the_bedside(
     await hand.scan(wristband, "brand", BANNER)
     await hand.scan(hospital.encode("bag", bags[shift.right].id), "warn_solid", VERDICT)
     sensor = sensor_address(shift.bed)
-    await hand.scan(hospital.encode("device", f"ble:{sensor.lower().replace(':', '-')}"), "ok", VERDICT)
+    await hand.scan(hospital.encode("device", ble_uid(sensor)), "ok", VERDICT)
     hand.picture(f"give_{shift.lang}")
     hand.touch(PRIMARY)
     infusion = await started(server, bags[shift.right])

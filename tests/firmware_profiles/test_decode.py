@@ -216,3 +216,18 @@ line = {regex="(?P<n>[^,]*),(?P<h>[^,]*),(?P<t>.),(?P<l>.),(?P<w>.*)", template=
         assert decode(profile, "s", bad).reject == "value"
     assert decode(profile, "s", b"\xff").reject == "not-text"
     assert decode(profile, "s", "nothing").reject == "pattern"
+
+
+def test_every_record_of_a_frame_has_its_own_number_and_time(make: Make) -> None:
+    profile = make(
+        """
+records = {size = 8}
+field = [{name="n", type="u8"}, {name="t", type="datetime7"}]
+value = [{name="seq", source="n", role="sequence"}, {name="when", source="t", role="device_time"}]
+"""
+    )
+    times = bytes.fromhex("07EA0703010A1E2D08EA0703010B1E2D")
+    decoded = decode(profile, "s", times)
+    assert decoded.sequences == (7, 8)
+    assert [str(one) for one in decoded.device_times] == ["2026-03-01 10:30:45", "2026-03-01 11:30:45"]
+    assert (decoded.sequence, decoded.device_time) == (8, decoded.device_times[1])

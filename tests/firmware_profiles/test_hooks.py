@@ -61,3 +61,13 @@ def test_a_damaged_mi_beacon_says_why(frame: str, reason: str) -> None:
 def test_noise_is_opened_or_rejected(name: str, frame: bytes, key: bytes) -> None:
     with contextlib.suppress(RejectError):
         assert isinstance(HOOKS[name](frame, MAC, key), bytes)
+
+
+def test_what_a_sensor_seals_opens_and_tells_its_counter() -> None:
+    from firmware_profiles.hooks import bthome_counter, bthome_v2, seal_bthome_v2
+
+    plain, mac, key = bytes.fromhex("40015f"), "C0:00:00:00:03:01", bytes(16)
+    sealed = seal_bthome_v2(plain, mac, key, 0x01020304)
+    assert bthome_v2(sealed, mac, key) == plain
+    assert bthome_counter(sealed) == 0x01020304
+    assert bthome_counter(plain) is None

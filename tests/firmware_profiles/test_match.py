@@ -83,3 +83,17 @@ def test_a_rule_may_ask_for_a_model_or_a_usb_adapter() -> None:
     assert not fits(MatchRule(model_regex="^UA-6"), Advertisement(model="X"))
     assert fits(MatchRule(usb_vid_pid="10c4:ea60"), Advertisement(usb_vid_pid="10C4:EA60"))
     assert not fits(MatchRule(usb_vid_pid="10c4:ea60"), Advertisement())
+
+
+def test_an_advert_gives_its_bytes_to_the_streams_that_read_them() -> None:
+    from firmware_profiles.match import advert_frames
+
+    scale, drip = registry.load().get("wardlink_bag_scale"), registry.load().get("wardlink_drip")
+    seen = Advertisement(name="WL-SCALE", service_data={"fcd2": b"\x41\x01", "181d": b"\x00"})
+    assert advert_frames(scale, seen) == [("mass", b"\x41\x01")]
+    assert advert_frames(drip, seen) == []
+    assert advert_frames(scale, Advertisement(service_data={"fcd2": b""})) == []
+    made, rule = next(
+        (one, rule) for one in registry.load() for rule in one.file.match if rule.manufacturer_id is not None
+    )
+    assert advert_frames(made, Advertisement(manufacturer_data={rule.manufacturer_id or 0: b""})) == []

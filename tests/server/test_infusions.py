@@ -13,7 +13,18 @@ from sqlalchemy import select
 from clinical.bedside_check.model import Action
 from clinical.exchange import DeviceAssociated, InfusionChanged, InfusionStarted, Outcome, PatrolRecorded
 from clinical.identifiers import hospital
-from clinical.records import Alarm, Association, Bag, Flow, InfusionState, Task, TaskStatus, Validity
+from clinical.records import (
+    Administration,
+    Alarm,
+    Association,
+    Bag,
+    Flow,
+    InfusionState,
+    Order,
+    Task,
+    TaskStatus,
+    Validity,
+)
 from server.administrations.outbound import tell_pending
 from server.his.port import AdministrationFact
 from server.infusions.flow import FlowWatch, Measured
@@ -120,6 +131,35 @@ def test_a_completed_bag_frees_its_sensor_and_the_hospital_is_told_once_even_aft
     assert (fact.end - fact.start).total_seconds() == 6000
 
 
+def told_of(ward: Any) -> AdministrationFact:
+    told: list[AdministrationFact] = []
+
+    class Sink:
+        def administered(self, fact: AdministrationFact) -> None:
+            told.append(fact)
+
+    tell_pending(ward.store, Sink())
+    return told[-1]
+
+
+@pytest.mark.requirement("R-SRV-09")
+def test_of_a_mixture_stopped_early_the_hospital_hears_no_amount_that_nobody_knows(bagged: Any) -> None:
+    start(bagged)
+    order = next(one for one in bagged.store.picture.all(Order) if one.id == "O-B1")
+    mixed = replace(order, items=(*order.items, replace(order.items[0], role="additive")))
+    bagged.store.write(lambda unit: unit.put(mixed))
+    change(bagged, "c1", "stop-early", residual_ml=Decimal(70), reason="site")
+    assert [item.amount for item in told_of(bagged).items] == [None, None]
+
+
+@pytest.mark.requirement("R-SRV-09")
+def test_a_bag_taken_over_half_empty_is_not_booked_as_the_whole_ordered_bag(bagged: Any) -> None:
+    start(bagged, volume_ml=Decimal("2.4"))
+    change(bagged, "c1", "complete", residual_ml=Decimal(0))
+    given = bagged.store.picture.get(Administration, "c1")
+    assert (given.dose.value, given.ingredients) == (Decimal("2.4"), ())
+
+
 def test_an_action_that_cannot_follow_on_the_state_is_kept_and_flagged(bagged: Any) -> None:
     start(bagged)
     assert change(bagged, "c1", "resume").code == "INF-TRANSITION"
@@ -188,6 +228,31 @@ def test_a_drip_twice_as_fast_as_ordered_raises_one_alarm_and_slowing_down_ends_
     assert sum(one.condition == "rate-deviation" for one in bagged.store.picture.all(Alarm)) == 1
     flow = bagged.store.picture.get(Flow, "I-s1")
     assert (flow.state, flow.gtt_min) == ("fast", 34.0)
+
+
+@pytest.mark.requirement("R-SRV-10")
+@pytest.mark.hazard("H-SRV-06")
+def test_a_rate_that_wavers_at_the_limit_is_one_alarm_and_not_many(bagged: Any) -> None:
+    start(bagged)
+    watch = FlowWatch(bagged.site.policy)
+    total, per_min = 0.0, 34
+    for second in range(420):
+        bagged.clock.move(seconds=1)
+        if second > 240:  # the clamp is moved to and fro across the limit
+            per_min = 27 if second % 20 < 10 else 21
+        total += per_min / 60
+        drip(bagged, watch, drops=int(total), gtt_min=float(per_min))
+    raised = [one for one in bagged.store.picture.all(Alarm) if one.condition == "rate-deviation"]
+    assert len(raised) == 1
+
+
+def test_the_deviation_shown_is_that_of_the_rate_shown(bagged: Any) -> None:
+    start(bagged)
+    watch = FlowWatch(bagged.site.policy)
+    for second in range(400):
+        bagged.clock.move(seconds=1)
+        drip(bagged, watch, drops=second // 3, gtt_min=19.0)
+    assert bagged.store.picture.get(Flow, "I-s1").deviation_percent == pytest.approx(-5.0)
 
 
 def test_a_server_that_was_away_goes_on_from_the_nodes_count_and_sees_the_bag_run_empty(bagged: Any) -> None:

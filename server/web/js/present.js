@@ -9,8 +9,6 @@ import { millis } from "./protocol.js";
 
 const UNRELIABLE = new Set(["Inv", "NA", "Oflw", "Uflw", "Calib"]);
 const COUNTED_FLOWS = new Set(["flowing", "slow", "fast", "near-end"]);
-const DEVIATION_SHOWN_PERCENT = 10;
-const NEAR_END_MIN = 15;
 
 /** Filler for what is not known; never an invented number. */
 export const UNKNOWN = "– –";
@@ -144,10 +142,6 @@ function infusionWord(raw, live, offline, neverHeard) {
   if (raw.state === "paused") return "paused";
   if (raw.state === "completed" || raw.state === "stopped-early") return raw.state;
   if (!live) return offline ? "stale" : neverHeard ? "waiting" : "sensor-lost";
-  if (raw.flow === "flowing" && raw.time_left_min !== null && raw.time_left_min <= NEAR_END_MIN) return "near-end";
-  if (raw.flow === "flowing" && Math.abs(raw.deviation_percent ?? 0) > DEVIATION_SHOWN_PERCENT) {
-    return raw.deviation_percent > 0 ? "fast" : "slow";
-  }
   return raw.flow;
 }
 

@@ -1,7 +1,7 @@
 """The published test vectors of ruleset bc-1 that a check can answer, by their numbers.
 
-The others are shown where they live: 11, 12, 40 and 41 at the server's commit, 28 on the handheld's keypad,
-35 to 37 with the transfusion rules.
+The others are shown where they live: 11 and 12 at the server's commit, 28 on the handheld's keypad, 36 and 37
+in ``test_transfusion.py``, 40 and 41 in ``test_commit.py``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from clinical import windows
 from clinical.bedside_check import labels
 from clinical.bedside_check.model import Action, Entered, Severity, Verdict, Witness, Word
 from clinical.bedside_check.snapshot import Sighting
+from clinical.care_records import BloodUnit
 from clinical.identifiers.hospital import encode
 from clinical.infusion import FlowGoal, FlowJudge
 from clinical.infusion.drops import DropEstimator
@@ -249,6 +250,21 @@ def test_vector_34_slow_drip():
     assert judged.state == "slow"
     assert judged.deviation_percent == pytest.approx(-15, abs=1)
     assert [one.condition for one in judged.conditions] == ["rate-deviation"]
+
+
+def test_vector_35_blood_of_another_group():
+    unit = BloodUnit(
+        id="u1", donation="A123426012345", product_id="TAB10", product_code="E", component="red-cells",
+        group="B+", patient_id="pA", order_id="oT", expires_at=NOON + 9 * HOUR, crossmatch="compatible",
+        crossmatched_at=NOON, state="issued",
+    )  # fmt: skip
+    patient = replace(FACTS.patients[0], blood_group="A+")
+    facts = merged(replace(FACTS, blood_units=(unit,)), patients=(patient,))
+    bag = (scan("=A12342601234500"), scan("=A12342601234500", source="slip"))
+    entered = Entered(checks=("bag-intact", "no-clots", "colour-normal"))
+    witness = Witness(id="n2", roles=("nurse",), badge_at=NOON)
+    asked = request(Action.BLOOD_RECEIVE, items=bag, entered=entered, witness=witness)
+    assert codes(ask(asked, facts)) == ["BLD-ABO"]
 
 
 def test_vector_38_expiry_without_a_day():

@@ -1,0 +1,72 @@
+"""``wardlink bench NAME``: measures one part on this machine and prints the figures beside their limits.
+
+The measurements live under ``bench/`` in the source tree, which is not part of the installed package: they
+run from a checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from clinical.errors import UnavailableError
+
+BENCHES: dict[str, str] = {
+    "clinical": "bedside check, GS1 parser and drop estimator, beside plain variants",
+    "edge": "one node with 30 simulated BLE and 4 serial devices: CPU, memory, delay",
+}
+"""Benches by name; each is a module of ``bench/`` with ``measure() -> list[dict]``."""
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options of this command."""
+    listed = "; ".join(f"{name}: {what}" for name, what in BENCHES.items())
+    parser.add_argument("name", choices=sorted(BENCHES), help=listed)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; a missed limit is an answer and says so."""
+    document = {"bench": args.name, "machine": _machine(), "results": _load(args.name).measure()}
+    document["ok"] = all(result.get("ok", True) for result in document["results"])
+    if args.json:
+        print(json.dumps(document, indent=2))
+    else:
+        print("\n".join(_line(result) for result in document["results"]))
+    return 0
+
+
+def _load(name: str) -> Any:
+    """Import a bench from the checkout this module belongs to.
+
+    Raises:
+        UnavailableError: The package was installed without its source tree.
+    """
+    if not (_ROOT / "bench" / f"{name}.py").is_file():
+        raise UnavailableError("bench-needs-checkout", "benches run from a checkout of the source tree")
+    if str(_ROOT) not in sys.path:
+        sys.path.insert(0, str(_ROOT))
+    return importlib.import_module(f"bench.{name}")
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "python": platform.python_version(), "system": platform.system(), "machine": platform.machine(),
+        "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2),
+    }  # fmt: skip
+
+
+def _line(result: dict[str, Any]) -> str:
+    figures = "  ".join(
+        f"{name} {result[name]} {result['unit']}" for name in ("median", "p99") if name in result
+    )
+    limit = f"  limit {result['limit']} ({result['limit_of']})" if "limit" in result else ""
+    verdict = "" if "ok" not in result else ("  ok" if result["ok"] else "  MISSED")
+    return f"{result['id']:<28} {figures}{limit}{verdict}  {result.get('note', '')}".rstrip()

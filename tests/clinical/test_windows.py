@@ -1,0 +1,94 @@
+"""Windows at their edges: what a change of one word or one minute in the rules would break."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from clinical import windows
+from clinical.policy import SitePolicy, WindowPolicy
+from clinical.records import TaskStatus
+from tests.support.bedside import NOON, POLICY, TABLET_ORDER, task
+
+pytestmark = [pytest.mark.requirement("R-CLIN-05"), pytest.mark.hazard("H-CLIN-03")]
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def side(interval, **policy):
+    return windows.margin(interval, WindowPolicy(**policy)).late_min
+
+
+def test_four_hours_have_the_hourly_window_and_less_a_quarter():
+    assert [side(interval) for interval in (239, 240, 1439, 1440)] == [59, 60, 60, 120]
+    assert windows.margin(240, WindowPolicy(hourly_min=45)).early_min == 45
+
+
+def test_a_wide_site_window_is_cut_so_that_neighbours_never_touch():
+    assert [side(interval, hourly_min=900) for interval in (240, 241, 242)] == [119, 120, 120]
+    assert side(1, short_interval_min=0) == 0
+    assert side(0, short_interval_min=0) == 0
+
+
+def test_minutes_are_whole():
+    assert isinstance(side(241, hourly_min=900), int)
+    assert isinstance(windows.minutes_off(NOON, NOON + 90 * MINUTE), int)
+    assert windows.minutes_off(NOON, NOON - timedelta(seconds=1)) == -1
+    assert windows.minutes_off(NOON, NOON + timedelta(seconds=59)) == 0
+
+
+def test_only_a_flagged_order_has_the_narrow_window():
+    assert windows.order_margin(TABLET_ORDER, POLICY).late_min == 60
+    assert windows.order_margin(replace(TABLET_ORDER, time_critical=True), POLICY).late_min == 30
+
+
+def test_the_interval_is_that_of_the_route():
+    policy = SitePolicy.from_dict({"clock_times": {"bid": {"oral": ["08:00", "20:00"],
+                                                           "injection": ["09:00", "11:00"]}}})  # fmt: skip
+    by_mouth = replace(TABLET_ORDER, frequency="bid")
+    assert windows.order_margin(by_mouth, policy).late_min == 60
+    assert windows.order_margin(replace(by_mouth, route="IV"), policy).late_min == 30
+
+
+def test_an_order_without_interval_counts_as_a_daily_one():
+    policy = SitePolicy.from_dict({"windows": {"daily_min": 5000}})
+    assert windows.order_margin(replace(TABLET_ORDER, frequency="prn"), policy).late_min == 719
+
+
+@pytest.mark.parametrize("category", ["stat", "once"])
+def test_what_is_done_once_may_be_done_from_the_start_of_its_order(category):
+    order = replace(TABLET_ORDER, category=category, frequency="q8h", start=NOON - HOUR)
+    late = 30 * MINUTE if category == "stat" else 120 * MINUTE
+    assert windows.window(order, NOON, POLICY) == (NOON - HOUR, NOON + late)
+    standing = replace(TABLET_ORDER, frequency="once", start=NOON - HOUR)
+    assert windows.window(standing, NOON, POLICY) == (NOON - HOUR, NOON + 120 * MINUTE)
+    assert windows.window(replace(standing, frequency="st"), NOON, POLICY)[1] == NOON + 30 * MINUTE
+    ends = replace(standing, end=NOON + 5 * HOUR)
+    assert windows.window(ends, NOON, POLICY)[1] == NOON + 5 * HOUR
+    assert windows.window(replace(standing, end=NOON - MINUTE), NOON, POLICY)[1] == NOON
+    assert windows.window(standing, NOON - 2 * HOUR, POLICY)[0] == NOON - 2 * HOUR
+
+
+def test_seconds_and_fractions_do_not_count():
+    late = NOON + timedelta(seconds=59, microseconds=999_999)
+    assert not windows.is_late(late, NOON)
+    assert not windows.is_early(NOON, late)
+    assert windows.minutes_off(late, NOON) == 0
+    exact = NOON + timedelta(microseconds=1)
+    assert not windows.is_late(exact, NOON)
+
+
+@pytest.mark.parametrize("known", [{"earliest": NOON - HOUR}, {"latest": NOON + HOUR}])
+def test_a_task_with_half_a_window_is_due(known):
+    slot = task(TABLET_ORDER, NOON, status=TaskStatus.PENDING, **known)
+    assert windows.task_status(slot, TABLET_ORDER, NOON + 9 * HOUR) is TaskStatus.DUE
+    unplanned = replace(slot, planned_at=None)
+    assert windows.task_status(unplanned, TABLET_ORDER, NOON) is TaskStatus.DUE
+
+
+def test_a_task_is_missed_at_the_very_end_of_its_order():
+    order = replace(TABLET_ORDER, end=NOON + 2 * HOUR)
+    slot = task(order, NOON, earliest=NOON - HOUR, latest=NOON + HOUR, status=TaskStatus.PENDING)
+    found = [windows.task_status(slot, order, NOON + 2 * HOUR - MINUTE * late) for late in (1, 0)]
+    assert found == [TaskStatus.OVERDUE, TaskStatus.MISSED]
