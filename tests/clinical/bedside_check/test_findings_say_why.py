@@ -217,3 +217,26 @@ def test_parts_of_codes_are_named():
     assert encode("wristband", "M-1_a.b", "1").startswith("WL1:P:M-1_a.b:1:")
     assert own.elements
     assert own.value == "M-1_a.b"
+
+
+def test_an_order_without_a_planned_execution_is_nobodys_to_accept():
+    result = give(replace(FACTS, tasks=()))
+    assert said(result, "ORD-NONE") == (OverrideClass.NONE, {"reason": "no-task"})
+
+
+def test_a_bag_that_nobody_checked_says_what_is_missing():
+    def bag(**change):
+        return said(
+            ask(start(), merged(FACTS, bags=(replace(FACTS.bags[0], **change),))), "MED-NOT-VERIFIED"
+        )[1]
+
+    assert bag(checked_by="") == {"reason": "incomplete"}
+    assert bag(prepared_by="") == {"reason": "incomplete"}
+    assert bag(checked_by="n2") == {"reason": "same-person"}
+
+
+def test_too_much_and_too_late_say_how_much():
+    assert said(give(entered=Entered(dose=dose(11, "mg"))), "DOSE-OVER")[1] == {"ordered": "10 mg"}
+    late = merged(FACTS, tasks=(replace(TABLET_TASK, planned_at=NOON - 90 * MINUTE),))
+    planned = (NOON - 90 * MINUTE).isoformat()
+    assert said(give(late), "TIME-LATE")[1] == {"minutes": "90", "planned": planned}
