@@ -61,6 +61,9 @@ _CHANGED = {
     "complete": (InfusionState.COMPLETED, TaskStatus.COMPLETED),
     "stop-early": (InfusionState.STOPPED_EARLY, TaskStatus.STOPPED_EARLY),
 }
+FUTURE = timedelta(minutes=1)
+"""What is stamped later than this after now has no known age: a clock was set back meanwhile."""
+_NO_AGE = timedelta(days=365)
 _NO_WARD = Ward(id="", display=Label(zh="", en=""), zone="UTC", beds=())
 
 
@@ -100,7 +103,7 @@ class Book:
         self._settled: set[str] = set()
         self._flows: dict[str, deque[FlowPoint]] = {}
         self._samples: dict[tuple[str, str], deque[Sample]] = {}
-        self._snapshot: tuple[int, Snapshot] | None = None
+        self._snapshot: tuple[tuple[int, datetime], Snapshot] | None = None
 
     # --- what comes in ------------------------------------------------------------------------------
 
@@ -315,10 +318,10 @@ class Book:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """The indexed view the bedside check reads; made once per change."""
-        if self._snapshot is None or self._snapshot[0] != self.version:
-            fetched_at = self.fetched_at or now
+        fetched_at = aged(self.fetched_at or now, now)
+        if self._snapshot is None or self._snapshot[0] != (self.version, fetched_at):
             made = Snapshot.of(self.facts, version=self.snapshot_version, fetched_at=fetched_at)
-            self._snapshot = (self.version, made)
+            self._snapshot = ((self.version, fetched_at), made)
         return self._snapshot[1]
 
     def get(self, kind: type[R], id_: str) -> R | None:
@@ -336,6 +339,11 @@ class Book:
     def samples(self, owner: str, code: str) -> tuple[Sample, ...]:
         """Values of the last minutes: of a patient by code, or of an infusion's drop rate (``RATE``)."""
         return tuple(self._samples.get((owner, code), ()))
+
+
+def aged(moment: datetime, now: datetime) -> datetime:
+    """Return a moment to judge an age by: one from the future is taken for a very old one."""
+    return moment.replace(second=0, microsecond=0) - _NO_AGE if moment - now > FUTURE else moment
 
 
 def _amounts(product: Product, amount: Dose) -> list[tuple[str, Dose]]:

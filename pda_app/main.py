@@ -27,7 +27,7 @@ def ports(settings: HandheldSettings, scanners: list[ScanSource]) -> Ports:
     """The real adapters of one handheld."""
     return Ports(
         api=HttpApi(settings.server.url, settings.server.ca_file),
-        store=EncryptedStore(settings.state_dir, settings.secret_file),
+        store=EncryptedStore(settings.state_dir, settings.device_secret),
         clock=SystemClock(),
         sound=SystemSound(settings.state_dir / "sounds", enabled=settings.look.sound),
         speech=SystemSpeech() if settings.look.speech else NoSpeech(),
@@ -48,7 +48,8 @@ def run(settings: HandheldSettings, *, role: Role = "nurse", demo: bool = False)
     Args:
         settings: This handheld.
         role: Whose app it is.
-        demo: Show the demo band from the start, before the ward's own data say so.
+        demo: This is a Demo ward: show its band before the ward's own data say so, and keep the device
+            secret beside the database.
 
     Returns:
         0 when the window was closed by a person.
@@ -56,6 +57,8 @@ def run(settings: HandheldSettings, *, role: Role = "nurse", demo: bool = False)
     from pda_app.kivy_environment import prepare
 
     prepare()
+    if demo:
+        settings = settings.model_copy(update={"demo": True})
     asyncio.run(_work(settings, role, demo=demo))
     return 0
 

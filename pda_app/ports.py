@@ -119,7 +119,7 @@ class Clock(Protocol):
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
+        """Seconds that never jump, and go on while the device sleeps."""
         ...
 
 
@@ -234,6 +234,11 @@ class Store(Protocol):
 
 class Sound(Protocol):
     """Sound and vibration."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Nobody can hear this device: sound is off, or what was played last did not sound."""
+        ...
 
     def play(self, cue: Cue) -> None:
         """Play one cue and return at once."""

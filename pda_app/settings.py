@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from clinical.errors import BadInputError
@@ -63,11 +65,42 @@ class HandheldSettings(BaseSettings):
 
     handheld: str = Field(min_length=1, max_length=64, description="name of this device on the ward")
     state_dir: Path
-    secret_file: Path | None = Field(default=None, description="device secret, when not in state_dir")
+    secret_file: Path | None = Field(
+        default=None,
+        description="device secret, outside state_dir; /etc/wardlink or the user's own by default",
+    )
+    demo: bool = Field(default=False, description="a Demo ward: the secret may lie beside the database")
     server: Server
     security: Security = Security()
     look: Look = Look()
     camera: Camera = Camera()
+
+    @model_validator(mode="after")
+    def _secret_is_apart(self) -> Self:
+        """A copy of the database's directory must not hold its key; in a Demo no patient is real."""
+        beside = self.secret_file is not None and self.secret_file.resolve().is_relative_to(
+            self.state_dir.resolve()
+        )
+        if beside and not self.demo:
+            raise ValueError("secret_file must not lie in state_dir; only a Demo ward may keep it there")
+        return self
+
+    @property
+    def device_secret(self) -> Path:
+        """Where the device secret lies."""
+        if self.secret_file is not None:
+            return self.secret_file
+        name = f"{quote(self.handheld, safe='')}.key"
+        return self.state_dir / "device.key" if self.demo else _secrets() / name
+
+
+def _secrets() -> Path:
+    """The machine's own directory where this program may write it, else the user's configuration (XDG)."""
+    machine = Path("/etc/wardlink")
+    if os.access(machine, os.W_OK):
+        return machine
+    home = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(home) if Path(home).is_absolute() else Path.home() / ".config") / "wardlink"
 
 
 def load(path: Path) -> HandheldSettings:
@@ -81,7 +114,7 @@ def load(path: Path) -> HandheldSettings:
         return HandheldSettings(**document)
     except OSError as error:
         raise BadInputError("settings-file", f"the settings file {path.name} cannot be read") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInputError("settings-file", f"the settings file {path.name} is not TOML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]

@@ -38,6 +38,7 @@ class Link:
     silent: bool = False  # it was asked and did not answer; neither: it has not been asked yet
     clock_offset_s: float = 0.0  # server minus handheld
     last_time_sync: datetime | None = None
+    synced_mono: float = 0.0  # the time that never jumps, at ``last_time_sync``
 
 
 class Sync:
@@ -62,8 +63,15 @@ class Sync:
     # --- time ---------------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        """The server's time as well as this handheld knows it; its own time before the first contact."""
-        return self._ports.clock.now() + timedelta(seconds=self.link.clock_offset_s)
+        """The server's time as well as this handheld knows it; its own time before the first contact.
+
+        It runs on from the last contact by the time that never jumps: setting the wall clock, by hand or by
+        a network, cannot make old facts look young.
+        """
+        link, clock = self.link, self._ports.clock
+        if link.last_time_sync is None:
+            return clock.now()
+        return link.last_time_sync + timedelta(seconds=max(clock.monotonic() - link.synced_mono, 0.0))
 
     # --- what a person records ----------------------------------------------------------------------
 
@@ -190,7 +198,12 @@ class Sync:
     async def _take(self, changes: Changes) -> None:
         at = self._ports.clock.now()
         offset_s = (changes.at - at).total_seconds()
-        self.link = replace(self.link, clock_offset_s=offset_s, last_time_sync=changes.at)
+        self.link = replace(
+            self.link,
+            clock_offset_s=offset_s,
+            last_time_sync=changes.at,
+            synced_mono=self._ports.clock.monotonic(),
+        )
         self._set_online(online=True)
         if changes.complete or changes.removed or changes.policy or changes.facts != _NOTHING:
             self._book.merge(changes, changes.at)

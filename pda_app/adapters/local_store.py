@@ -1,7 +1,9 @@
 """The handheld's encrypted store: SQLite in WAL mode, every commit on the disk before it counts.
 
-Values and names are encrypted (``sealing``); what SQLite itself sees are counters, states and blinded
-names. All work runs on one thread of its own: SQLite and argon2 never block the window.
+Values and names are encrypted (``sealing``); what SQLite itself sees are counters, states, times of sign-in
+and of confirmation, and blinded names. A copy of the directory tells nothing as long as the device secret
+lies elsewhere; with the secret beside it (Demo wards only) a copy opens the device compartment. All work
+runs on one thread of its own: SQLite and argon2 never block the window.
 """
 
 from __future__ import annotations
@@ -24,28 +26,14 @@ from clinical.exchange import Changes, Event, Outcome
 from clinical.records import Facts
 from pda_app import wire
 from pda_app.adapters import sealing
+from pda_app.adapters.local_schema import MIGRATIONS
 from pda_app.adapters.sealing import Box, PinCost
 from pda_app.ports import Counts, Kept, KnownPerson, Returned
 
 T = TypeVar("T")
 
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE people (name BLOB PRIMARY KEY, last_at REAL NOT NULL, sealed BLOB NOT NULL) STRICT;
-    CREATE TABLE wraps (name BLOB PRIMARY KEY, salt BLOB NOT NULL, sealed BLOB NOT NULL) STRICT;
-    CREATE TABLE records (name BLOB PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
-    CREATE TABLE picture (id INTEGER PRIMARY KEY CHECK (id = 1), sealed BLOB NOT NULL) STRICT;
-    CREATE TABLE outbox (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, sealed BLOB NOT NULL,
-        delivery TEXT NOT NULL DEFAULT 'queued' CHECK (delivery IN ('queued', 'settled')),
-        business TEXT NOT NULL DEFAULT '' CHECK (business IN ('', 'returned', 'answered', 'confirmed')),
-        outcome BLOB, answer BLOB
-    ) STRICT;
-    CREATE INDEX outbox_open ON outbox (delivery, business, seq);
-    """,
-)
-"""Forward only, never edited: each entry takes the schema one version up."""
-
+KEPT_S = 24 * 3600.0
+"""How long a confirmed event stays for the count on the uploads page; the server has it."""
 NEEDS_A_PERSON = frozenset({"accepted-exception", "duplicate", "refused"})
 """Outcomes that leave the handheld only by an answer."""
 
@@ -57,7 +45,8 @@ class EncryptedStore:
 
     Args:
         directory: Holds the database; made when missing, readable by this user only.
-        secret_file: The device secret; keep it on another partition or in a keystore where there is one.
+        secret_file: The device secret, outside the directory (``HandheldSettings.device_secret``); without
+            one it is made in the directory, which is good enough only where no patient is real.
         cost: How slow guessing a PIN is.
     """
 
@@ -351,10 +340,22 @@ class EncryptedStore:
             business = "returned" if outcome.status in NEEDS_A_PERSON else "confirmed"
             sealed = self._device_box.seal(wire.encode([outcome, at]), name + b"outcome")
             database.execute(
-                "UPDATE outbox SET delivery = 'settled', business = ?, outcome = ?"
+                "UPDATE outbox SET delivery = 'settled', business = ?, outcome = ?, done_at = ?"
                 " WHERE name = ? AND delivery = 'queued'",
-                [business, sealed, name],
+                [business, sealed, at.timestamp(), name],
             )
+        self._forget_done(database, at)
+
+    @staticmethod
+    def _forget_done(database: sqlite_utils.Database, at: datetime) -> None:
+        """Delete what was confirmed a day ago; rows without a time are from before times were kept."""
+        database.execute(
+            "UPDATE outbox SET done_at = ? WHERE delivery = 'settled' AND done_at IS NULL", [at.timestamp()]
+        )
+        database.execute(
+            "DELETE FROM outbox WHERE business = 'confirmed' AND done_at < ?",
+            [at.timestamp() - KEPT_S],
+        )
 
     def _returned(self) -> tuple[Returned, ...]:
         rows = self._db.execute(
@@ -373,8 +374,9 @@ class EncryptedStore:
         name = self._event_name(event_id)
         sealed = self._device_box.seal(wire.encode([answer, at]), name + b"answer")
         database.execute(
-            "UPDATE outbox SET business = 'answered', answer = ? WHERE name = ? AND business = 'returned'",
-            [sealed, name],
+            "UPDATE outbox SET business = 'answered', answer = ?, done_at = ?"
+            " WHERE name = ? AND business = 'returned'",
+            [sealed, at.timestamp(), name],
         )
 
     def _counts(self) -> Counts:

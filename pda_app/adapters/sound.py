@@ -1,7 +1,8 @@
 """Sounds of the handheld, made here and played by the system's own player; vibration where there is one.
 
 A cue is a short list of tones; the waves are computed once and kept as files in a private directory, so
-no sound file ships with the program. Without a player the cues are silent: each has its picture and word.
+no sound file ships with the program. Without a player, or with one that fails, the cues are silent: each has
+its picture and word, and the status bar says that nothing can be heard.
 """
 
 from __future__ import annotations
@@ -47,21 +48,27 @@ class SystemSound:
         found = (player for player in _PLAYERS if shutil.which(player[0]))
         self._player = next(found, None) if enabled else None
         self._running: subprocess.Popen[bytes] | None = None
+        self._failed = False
 
     @property
     def is_silent(self) -> bool:
-        """No player was found, or sound is off."""
-        return self._player is None
+        """No player was found, sound is off, or the newest cue that came to its end did not sound."""
+        if self._running is not None and (code := self._running.poll()) is not None:
+            self._failed = code != 0
+        return self._player is None or self._failed
 
     def play(self, cue: Cue) -> None:
         """Start one cue; a running one is cut off, because the newest says what counts."""
         if self._player is None:
             return
         self._stop()
-        path = self._wave(cue)
-        self._running = subprocess.Popen(
-            [*self._player, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        try:
+            path = self._wave(cue)
+            self._running = subprocess.Popen(
+                [*self._player, str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        except OSError:
+            self._failed = True  # no wave could be written, or the player is gone: the status bar says so
 
     def close(self) -> None:
         """Stop what sounds."""
@@ -70,7 +77,9 @@ class SystemSound:
     def _stop(self) -> None:
         if self._running is not None:
             if self._running.poll() is None:
-                self._running.terminate()
+                self._running.terminate()  # cut off by us: tells nothing about the player
+            else:
+                self._failed = self._running.returncode != 0
             self._running.wait()
             self._running = None
 

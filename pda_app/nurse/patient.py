@@ -47,6 +47,7 @@ class VitalCell(Col):
     ink = StringProperty("ink")
 
     def on_item(self, *_: object) -> None:
-        """A judged value takes its tone; an ordinary one stays ink."""
+        """A judged value takes its tone; an ordinary one stays ink, an old one turns grey."""
         tone = self.item.tone
-        self.ink = "ink" if tone == "plain" else INK[tone]
+        ordinary = "hint" if self.item.stale else "ink"
+        self.ink = ordinary if tone == "plain" else INK[tone]

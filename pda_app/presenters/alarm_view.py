@@ -124,5 +124,6 @@ def _left(desk: Desk, alarm: Alarm) -> tuple[VitalTile, ...]:
     if flow is None or flow.remaining_ml is None or "remaining_ml" in alarm.params:
         return ()
     left = words.number(max(flow.remaining_ml, 0.0), 0)
-    at = desk.hhmm(flow.effective)
-    return (VitalTile(code="remaining", label=Msg("alarm.left"), value=left, unit="mL", at=at),)
+    stale = not infusions.live(flow, desk.now())
+    at = vitals.stamp(desk, flow.effective, aged=stale)
+    return (VitalTile(code="remaining", label=Msg("alarm.left"), value=left, unit="mL", at=at, stale=stale),)

@@ -51,7 +51,7 @@ class Alarms(Observable[AlarmsState]):
     def acknowledge(self) -> None:
         """I'll go: silent everywhere at once, visible until the condition ends."""
         alarm = self._current()
-        if alarm is None or alarm.id in self._busy:
+        if alarm is None or alarm.id in self._busy or not self._desk.at_work:
             return
         self._busy.add(alarm.id)
         self._desk.spawn(self._write(alarm))
@@ -74,12 +74,18 @@ class Alarms(Observable[AlarmsState]):
                 current=view(self._desk, current) if current else None,
                 queue=tuple(self._row(one) for one in rest),
                 rows=tuple(self._row(one) for one in rows),
-                acknowledge=Button(text=Msg("alarm.go"), tone=Tone.ACT, icon="go", busy=bool(self._busy)),
+                acknowledge=self._go_button(),
                 mute=Button(text=Msg("alarm.mute"), enabled=muted_s == 0, icon="sound-off"),
                 muted_s=muted_s,
                 empty="" if rows else self._empty(),
                 picture=self._desk.picture,
             )
+        )
+
+    def _go_button(self) -> Button:
+        """Somebody must have signed in to go: a nameless "I'll go" would silence it for everybody."""
+        return Button(
+            text=Msg("alarm.go"), enabled=self._desk.at_work, tone=Tone.ACT, icon="go", busy=bool(self._busy)
         )
 
     def _empty(self) -> Text:

@@ -2,7 +2,9 @@
 
 The handheld judges at once. GIVE appears only after the server has judged the same question and reserved
 the task for this nurse; when the server is silent the screen says that it was checked offline. Every
-scan, choice or new fact asks a new question, and an answer to an older question is thrown away.
+scan, choice or new fact asks a new question, and an answer to an older question is thrown away. A reservation
+keeps other nurses away, not the facts: they are judged with every change, and once more in the moment of
+recording.
 """
 
 from __future__ import annotations
@@ -10,30 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from clinical.bedside_check import check
-from clinical.bedside_check.model import (
-    Action,
-    CheckRequest,
-    CheckResult,
-    Override,
-    OverrideClass,
-    Right,
-    Scan,
-    Verdict,
-    Witness,
-    Word,
-)
+from clinical.bedside_check.model import Action, Right, Scan, Verdict, Witness, Word
 from clinical.errors import WardlinkError
 from clinical.exchange import AdministrationRecorded, CheckEvaluated, InfusionStarted
 from clinical.identifiers import resolve
 from clinical.records import Order, Practitioner, Task
-from pda_app.ids import uuid7
 from pda_app.ports import Cue
 from pda_app.presenters import check_events, check_words, second
-from pda_app.presenters.asked import Asked, gist, merged
+from pda_app.presenters.asked import Asked, answers, merged
 from pda_app.presenters.check_view import CheckView, NotGiven
 from pda_app.presenters.desk import Desk, error_text
-from pda_app.presenters.draft import Asker, Draft
+from pda_app.presenters.draft import Draft
+from pda_app.presenters.judging import Judge, action_of, expired
 from pda_app.presenters.observable import Observable
 from pda_app.presenters.states import CheckState, Msg, Text
 
@@ -49,11 +39,11 @@ class MedicationCheck(Observable[CheckState]):
         self._on_done = on_done
         self._on_scan = on_scan
         self._view = CheckView(desk)
+        self._judge = Judge(desk)
         self._draft = Draft()
         self._asked: Asked | None = None
         self._not_given: NotGiven | None = None
         self._recorded = self._busy = False
-        self._seen_version = -1
         self._said: tuple[Word, Text] | None = None
 
     @property
@@ -68,7 +58,7 @@ class MedicationCheck(Observable[CheckState]):
         self.clear()
         task = self._desk.book.get(Task, task_id)
         order = self._desk.book.get(Order, task.order_id) if task else None
-        self._draft = Draft(task_id=task_id, patient_scan=patient_scan, action=_action(order))
+        self._draft = Draft(task_id=task_id, patient_scan=patient_scan, action=action_of(order))
         self._ask()
 
     def clear(self) -> None:
@@ -82,7 +72,7 @@ class MedicationCheck(Observable[CheckState]):
         """Time or facts moved on: judge again, and say so only when the judgement changed."""
         if not self.is_open or self._asked is None or self._busy:
             return
-        if self._asked.phase == "settled" and self._moved():
+        if self._judge.moved(self._asked, self._draft):
             self._ask()
         else:
             self._draw()
@@ -111,18 +101,26 @@ class MedicationCheck(Observable[CheckState]):
         witness = Witness(id=person.id, roles=person.roles, badge_at=self._desk.now())
         level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
         opens = level >= second.ADVISED
-        self._change(replace(self._draft, witness=witness, second_open=opens, second=""))
+        draft = replace(self._draft, witness=witness, second_open=opens, second="")
+        self._change(replace(draft, own=None, own_turn=False))
 
     def second_value(self, text: str) -> None:
-        """The second person types what she calculated."""
+        """The second person, or the nurse after her, types what she calculated."""
         if self._draft.second_open:
             self._draft = replace(self._draft, second=text.strip())
             self._draw()
 
     def second_done(self) -> None:
-        """The second person has calculated: both values are compared."""
-        if self._draft.second_open and self._draft.second_value is not None:
-            self._change(self._draft.calculated())
+        """Somebody has calculated: at the highest alert level the nurse is next, then all is compared."""
+        if not self._draft.second_open or self._draft.second_value is None:
+            return
+        level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
+        draft = self._draft.calculated()
+        if level >= second.NEEDED and not self._draft.own_turn:
+            self._draft = replace(draft, second_open=True, own_turn=True)
+            self._draw()
+        else:
+            self._change(draft)
 
     # --- touches ------------------------------------------------------------------------------------
 
@@ -154,7 +152,9 @@ class MedicationCheck(Observable[CheckState]):
         """The right button: scan, scan again, or record; never anything else than what it says."""
         asked = self._asked
         covered = self._draft.second_open
-        if self._busy or self._recorded or covered or asked is None or not self.state.primary.enabled:
+        if self._busy or self._recorded or covered or asked is None or not self._desk.at_work:
+            return
+        if not self.state.primary.enabled:
             return
         if self._view.gives(asked):
             self._record_given(asked)
@@ -168,7 +168,7 @@ class MedicationCheck(Observable[CheckState]):
         worst = check_words.standing(self._asked.result) if self._asked else []
         of_patient = any(one.right is Right.PATIENT for one in worst[:1])
         changes = {"items": (), "patient_scan": None, "task_id": ""} if of_patient else {"items": ()}
-        self._change(self._draft.unanswered(witness=None, **changes))
+        self._change(self._draft.unanswered(witness=None, own=None, **changes))
         self._on_scan()
 
     # --- not given ----------------------------------------------------------------------------------
@@ -187,7 +187,8 @@ class MedicationCheck(Observable[CheckState]):
             return
         level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
         witness = self._draft.witness if level < second.NEEDED else None
-        self._change(replace(self._draft, witness=witness, second_open=False, second=""))
+        draft = replace(self._draft, witness=witness, second_open=False, second="")
+        self._change(replace(draft, own=None, own_turn=False))
 
     def outcome(self, code: str) -> None:
         """Held, refused or not given."""
@@ -204,14 +205,14 @@ class MedicationCheck(Observable[CheckState]):
     def record_not_given(self) -> None:
         """Record that it was not given."""
         sheet, asked = self._not_given, self._asked
-        if sheet is None or asked is None or not sheet.complete or self._busy:
+        if sheet is None or asked is None or not sheet.complete or self._busy or not self._desk.at_work:
             return
         task = self._desk.book.get(Task, asked.result.task_id or self._draft.task_id)
         order = self._desk.book.get(Order, task.order_id) if task else None
         if task is None or order is None:
             return
         draft = replace(self._draft, action=sheet.action, reason=sheet.reason, reason_text=sheet.text.strip())
-        request = draft.request(self._asker(online=self._desk.sync.link.online))
+        request = draft.request(self._judge.asker(online=self._desk.sync.link.online))
         event = check_events.not_given(self._desk, request, task, order, sheet.outcome)
         self._busy = True
         self._desk.spawn(self._write(event, task.patient_id))
@@ -234,63 +235,12 @@ class MedicationCheck(Observable[CheckState]):
             return
         self._draft = replace(self._draft, reason=code, reason_text=text)
         complete = bool(code) and (code != "other" or bool(text.strip()))
-        given = self._overrides(code) if complete else self._draft.overrides
+        given = answers(self._asked, self._draft, code) if complete else self._draft.overrides
         self._change(replace(self._draft, overrides=given))
-
-    def _overrides(self, code: str) -> tuple[Override, ...]:
-        """Answers for what is shown now, added to answers already given to this question."""
-        asked, witness = self._asked, self._draft.witness
-        open_now = check_words.answerable(asked.result, witness=witness is not None) if asked else []
-        by_second = {one.code for one in open_now if one.override is OverrideClass.SECOND}
-        by_second |= {one.code for one in self._draft.overrides if one.by}
-        by = witness.id if witness else ""
-        codes = [one.code for one in self._draft.overrides] + [one.code for one in open_now]
-        return tuple(
-            Override(code=one, reason=code, by=by if one in by_second else "") for one in dict.fromkeys(codes)
-        )
-
-    def _asker(self, *, online: bool) -> Asker:
-        desk = self._desk
-        now = desk.now()
-        return Asker(
-            id=uuid7(now),
-            now=now,
-            handheld=desk.handheld_state(online=online),
-            operator=desk.operator(),
-            snapshot_version=desk.book.snapshot_version,
-        )
-
-    def _judge(self, *, online: bool) -> tuple[CheckRequest, CheckResult]:
-        desk = self._desk
-        request = self._draft.request(self._asker(online=online))
-        result = check(request, desk.book.snapshot(request.now), desk.book.policy)
-        order = desk.book.get(Order, result.order_id)
-        if order is not None and _action(order) is not self._draft.action:
-            self._draft = replace(self._draft, action=_action(order))
-            return self._judge(online=online)
-        return request, result
-
-    def _moved(self) -> bool:
-        """Whether a new judgement would differ, or the reservation has run out."""
-        asked = self._asked
-        if asked is None:
-            return False
-        if asked.lease is not None and asked.lease.expires <= self._desk.now():
-            return True
-        if asked.lease is not None or self._seen_version == self._mark():
-            return False
-        self._seen_version = self._mark()
-        _, result = self._judge(online=not asked.offline)
-        return gist(result) != gist(asked.own)
-
-    def _mark(self) -> int:
-        """Changes with the facts and with each minute."""
-        return hash((self._desk.book.version, int(self._desk.now().timestamp() // 60)))
 
     def _ask(self) -> None:
         online = self._desk.sync.link.online
-        request, result = self._judge(online=online)
-        self._seen_version = self._mark()
+        self._draft, request, result = self._judge.judge(self._draft, online=online)
         if online and result.word is Word.GIVE:
             self._asked = Asked(request=request, own=result, result=result, phase="waiting")
             self._draw()
@@ -308,10 +258,13 @@ class MedicationCheck(Observable[CheckState]):
         if self._asked is not asked:
             return  # a newer question was asked meanwhile; its own answer counts
         if answer is None:
-            request, result = self._judge(online=False)
+            self._draft, request, result = self._judge.judge(self._draft, online=False)
             self._settle(Asked(request=request, own=result, result=result, offline=True))
             return
-        self._settle(merged(asked, answer))
+        if self._judge.moved(asked, self._draft):
+            self._ask()  # the facts changed while the server was thinking
+        else:
+            self._settle(merged(asked, answer))
         if answer.result.verdict is Verdict.REFRESH:
             self._desk.sync.kick()
 
@@ -333,6 +286,8 @@ class MedicationCheck(Observable[CheckState]):
 
     def _announce(self, asked: Asked) -> None:
         """Sound and speech, once per word and reason; silence while something is only missing."""
+        if self._draft.second_open:
+            return  # a word heard now would tell whether the first value was right
         if self._view.needs_input(asked):
             self._desk.cue(Cue.SCAN_READ)
             return
@@ -353,8 +308,7 @@ class MedicationCheck(Observable[CheckState]):
     # --- recording ----------------------------------------------------------------------------------
 
     def _record_given(self, asked: Asked) -> None:
-        if asked.lease is not None and asked.lease.expires <= self._desk.now():
-            self._ask()  # the reservation has run out: somebody else may have taken the task
+        if self._has_changed(asked):
             return
         result = asked.result
         event: AdministrationRecorded | InfusionStarted
@@ -367,7 +321,19 @@ class MedicationCheck(Observable[CheckState]):
             event = check_events.given(self._desk, asked)
         self._busy = True
         self._draw()
+        self._judge.answered(result)
         self._desk.spawn(self._write(event, result.patient_id))
+
+    def _has_changed(self, asked: Asked) -> bool:
+        """Judge once more in the moment of the touch; what is judged otherwise is shown, never recorded."""
+        expiring = expired(self._desk, asked)
+        if not expiring and not self._judge.differs(asked, self._draft):
+            return False
+        self._ask()
+        now = self._asked
+        if now is not None and now.phase == "settled" and now.result.word is Word.CHECK:
+            self._desk.cue(Cue.STOP)  # the touch did nothing; a STOP has sounded by itself
+        return True
 
     async def _write(self, event: AdministrationRecorded | InfusionStarted, patient_id: str) -> None:
         """Only what is on the disk is called recorded."""
@@ -384,15 +350,13 @@ class MedicationCheck(Observable[CheckState]):
         self._on_done(patient_id)
 
     def _draw(self) -> None:
+        if self._asked is not None:
+            self._judge.shown(self._view.shown_order(self._draft, self._asked.result))
         self._set(
             self._view.state(
                 self._draft, self._asked, self._not_given, busy=self._busy, recorded=self._recorded
             )
         )
-
-
-def _action(order: Order | None) -> Action:
-    return Action.START if order is not None and order.kind in {"infusion", "transfusion"} else Action.GIVE
 
 
 def _is_whole(scan: Scan) -> bool:

@@ -129,6 +129,10 @@ class CheckView:
             recorded=recorded,
         )
 
+    def shown_order(self, draft: Draft, result: CheckResult) -> Order | None:
+        """The order whose text is on the screen; None while nothing of it may be shown."""
+        return None if self._patient_stop(result) else self._order(draft, result)
+
     def goal(self, draft: Draft, result: CheckResult) -> Goal | None:
         """Rate, drop factor and volume to start with; None while one is missing."""
         order = self._desk.book.get(Order, result.order_id)

@@ -12,7 +12,7 @@ from clinical.bedside_check.model import HandheldState, Operator
 from clinical.errors import WardlinkError
 from clinical.exchange import Ward
 from clinical.records import Practitioner
-from pda_app.book import Book
+from pda_app.book import Book, aged
 from pda_app.ids import uuid7
 from pda_app.ports import Cue, Ports
 from pda_app.presenters.states import Msg, Picture, Text, Tone
@@ -50,6 +50,11 @@ class Desk:
     def session(self) -> Session | None:
         """The nurse at work."""
         return self.sessions.current
+
+    @property
+    def at_work(self) -> bool:
+        """A nurse is signed in and the lock is up: only then may anything be recorded in her name."""
+        return self.session is not None and not self.sessions.locked
 
     def now(self) -> datetime:
         """The server's time as well as it is known here."""
@@ -105,10 +110,15 @@ class Desk:
         return HandheldState(
             id=self.settings.handheld,
             clock_offset_s=link.clock_offset_s,
-            last_time_sync=link.last_time_sync or self.book.fetched_at,
+            last_time_sync=self._time_sync(),
             battery_percent=self.ports.battery.percent(),
             online=online,
         )
+
+    def _time_sync(self) -> datetime | None:
+        """When the time was last right; before the first contact, when the kept picture was fetched."""
+        known = self.sync.link.last_time_sync or self.book.fetched_at
+        return aged(known, self.now()) if known is not None else None
 
     def operator(self) -> Operator:
         """What the bedside check asks about the person."""

@@ -16,6 +16,7 @@ from clinical.bedside_check.model import (
     Scan,
     Witness,
 )
+from pda_app.book import aged
 
 MAX_VOLUME_ML = Decimal(5000)
 """Larger than any bag: whatever lies above is a slip or a barcode that landed in the field."""
@@ -48,8 +49,10 @@ class Draft:
     reason_text: str = ""
     overrides: tuple[Override, ...] = ()
     witness: Witness | None = None
-    second_open: bool = False  # the second person is calculating
-    second: str = ""  # as typed by the second person; never shown afterwards
+    second_open: bool = False  # somebody is calculating: the second person, then the nurse where it is needed
+    own_turn: bool = False  # it is the nurse's turn
+    second: str = ""  # as typed by whose turn it is; never shown afterwards
+    own: Decimal | None = None  # what the nurse calculated
 
     @property
     def is_empty(self) -> bool:
@@ -63,13 +66,15 @@ class Draft:
 
     @property
     def second_value(self) -> Decimal | None:
-        """What the second person calculated, None while it is not a number above 0."""
+        """What was calculated, None while it is not a number above 0."""
         return amount(self.second)
 
     def calculated(self) -> Draft:
-        """Take the second person's own value; it travels with the witness."""
+        """Take the value that was typed: the second person's travels with the witness."""
         if self.witness is None:
             return self
+        if self.own_turn:
+            return replace(self, own=self.second_value, second_open=False, own_turn=False, second="")
         witness = replace(self.witness, value=self.second_value)
         return replace(self, witness=witness, second_open=False, second="")
 
@@ -79,15 +84,18 @@ class Draft:
         return replace(cleared, **changes)  # type: ignore[arg-type]
 
     def request(self, asker: Asker) -> CheckRequest:
-        """Make the question for the bedside check."""
+        """Make the question for the bedside check; a scan from the future counts as one long ago."""
+        now, witness = asker.now, self.witness
+        if witness is not None:
+            witness = replace(witness, badge_at=aged(witness.badge_at, now))
         return CheckRequest(
             id=asker.id,
             action=self.action,
-            now=asker.now,
+            now=now,
             handheld=asker.handheld,
             operator=asker.operator,
-            patient_scan=self.patient_scan,
-            items=self.items,
+            patient_scan=_dated(self.patient_scan, now) if self.patient_scan is not None else None,
+            items=tuple(_dated(one, now) for one in self.items),
             entered=Entered(
                 site=self.site,
                 volume_left_ml=self.volume_ml,
@@ -95,12 +103,17 @@ class Draft:
                 reason_code=self.reason,
                 reason_text=self.reason_text,
                 device_id=self.device_id,
+                calculated=self.own,
             ),
-            witness=self.witness,
+            witness=witness,
             overrides=self.overrides,
             task_id=self.task_id,
             snapshot_version=asker.snapshot_version,
         )
+
+
+def _dated(scan: Scan, now: datetime) -> Scan:
+    return replace(scan, at=aged(scan.at, now))
 
 
 def volume(text: str) -> Decimal | None:

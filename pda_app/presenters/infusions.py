@@ -11,6 +11,8 @@ from pda_app.presenters.desk import Desk
 from pda_app.presenters.states import InfusionLine, Msg, Text, Tone
 
 OPEN = frozenset({InfusionState.RUNNING, InfusionState.PAUSED})
+EARLY = timedelta(seconds=5)
+"""Two clocks may differ by this much; a stamp further in the future tells nothing about now."""
 STALE_AFTER = timedelta(seconds=30)
 """A flow report older than this is history: its node or the way to the server is silent."""
 
@@ -26,7 +28,14 @@ _FAULTS = {
 
 def live(flow: Flow | None, now: datetime) -> bool:
     """Tell whether a flow report may be shown as the present."""
-    return flow is not None and flow.state not in {"stale", "unknown"} and now - flow.effective <= STALE_AFTER
+    if flow is None or flow.state in {"stale", "unknown"}:
+        return False
+    return is_fresh(flow.effective, now, STALE_AFTER)
+
+
+def is_fresh(at: datetime, now: datetime, limit: timedelta) -> bool:
+    """Tell whether a stamp is of the present: not older than its limit, and not from the future."""
+    return -EARLY <= now - at <= limit
 
 
 def running(desk: Desk, patient_id: str = "") -> list[Infusion]:

@@ -103,7 +103,7 @@ class InfusionRound(Observable[RoundState]):
     def primary(self) -> None:
         """Record the round."""
         infusion = self._infusion()
-        if infusion is None or not self.state.primary.enabled or self._busy:
+        if infusion is None or not self.state.primary.enabled or self._busy or not self._desk.at_work:
             return
         flow = self._live(infusion)
         event = PatrolRecorded(
@@ -142,7 +142,7 @@ class InfusionRound(Observable[RoundState]):
     def finish(self) -> None:
         """Record what the sheet says."""
         infusion, sheet = self._infusion(), self._finish
-        if infusion is None or sheet is None or sheet.missing or self._busy:
+        if infusion is None or sheet is None or sheet.missing or self._busy or not self._desk.at_work:
             return
         event = InfusionChanged(
             **self._desk.event_base(),
@@ -157,7 +157,7 @@ class InfusionRound(Observable[RoundState]):
     def device(self, device_id: str) -> None:
         """The label of a sensor was read: it watches this infusion from now on."""
         infusion = self._infusion()
-        if infusion is None:
+        if infusion is None or not self._desk.at_work:
             return
         base = self._desk.event_base()
         event = DeviceAssociated(

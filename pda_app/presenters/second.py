@@ -1,7 +1,8 @@
 """The second person at the bedside: whether an own calculation is asked for, and the sheet for it.
 
 It is blind: while the sheet is open it covers what the first person goes by, and the value typed is never
-shown afterwards. A drug of the highest alert level needs it; one level below it is advice.
+shown afterwards. A drug of the highest alert level needs it, and the nurse's own after it, so that the two
+are independent; one level below it is advice.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ def alert_level(desk: Desk, result: CheckResult) -> int:
 
 
 def sheet(desk: Desk, draft: Draft, result: CheckResult) -> SecondSheet | None:
-    """The second person's sheet; None while nobody calculates."""
+    """The sheet of whose turn it is to calculate; None while nobody does."""
     if not draft.second_open or draft.witness is None:
         return None
     ready = draft.second_value is not None
+    session = desk.session
+    who = session.practitioner.id if draft.own_turn and session is not None else draft.witness.id
     what = "rate" if result.rate_ml_h is not None else "dose"
     return SecondSheet(
-        title=Msg.of(f"second.calculate-{what}", name=_name(desk, draft.witness.id)),
+        title=Msg.of(f"second.calculate-{what}", name=_name(desk, who)),
         unit=_unit(result),
         value=draft.second,
         error=Msg("second.not-a-number") if draft.second and not ready else "",

@@ -22,6 +22,7 @@ def status_bar(desk: Desk) -> StatusBar:
         connection=_connection(desk),
         data_at=Msg.of("status.data-at", time=desk.hhmm(book.fetched_at)) if book.fetched_at else "",
         clock=_clock(desk),
+        sound=Msg("status.no-sound") if desk.ports.sound.is_silent else "",
         battery_percent=desk.ports.battery.percent(),
         time=desk.hhmm(desk.now()) if desk.ward.id else "",
         queued=sync.counts.queued,

@@ -105,14 +105,18 @@ def test_the_second_nurse_calculates_blindly_and_both_must_agree(signed_in: Play
         assert check.state.second is not None
         check.second_value("60")
         check.second_done()
+        assert (rig.text(check.state.second.title), check.state.second.value) == ("王丽：请独立计算滴速", "")
+        check.second_value("60")
+        check.second_done()
         await rig.app.settle()
         assert check.state.second is None
         assert said(rig) == ("stop", "两人结果不一致")
         check.primary()
         rig.app.close_scan_sheet()
         await rig.scan(bag("b-o3"), device_label("ble:c0-00-00-00-01-01"), badge(SECOND))
-        check.second_value("120")
-        check.second_done()
+        for _ in range(2):
+            check.second_value("120")
+            check.second_done()
         await rig.app.settle()
         assert said(rig)[0] == "give"
         assert rig.text(check.state.witness) == "第二人：陈静 · 已独立计算"
@@ -121,8 +125,41 @@ def test_the_second_nurse_calculates_blindly_and_both_must_agree(signed_in: Play
         await rig.synced()
         (event,) = rig.api.sent(InfusionStarted)
         assert (event.request.witness.id, event.request.witness.value) == (SECOND, Decimal(120))
+        assert event.request.entered.calculated == Decimal(120)
         asked = [one.result for one in rig.api.sent(CheckEvaluated)]
         assert any("WIT-DISAGREE" in [f.code for f in one.findings] for one in asked)
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-PDA-09")
+@pytest.mark.hazard("H-PDA-20")
+def test_two_calculations_that_differ_stop(signed_in: Play) -> None:
+    async def scenario(rig: Rig) -> None:
+        await dangerous(rig)
+        await rig.scan(wristband("M000003"), bag("b-o3"), badge(SECOND))
+        for value in ("120", "60"):
+            rig.app.check.second_value(value)
+            rig.app.check.second_done()
+        await rig.app.settle()
+        assert "DOSE-CALC-DIFF" in {one.code for one in rig.app.check.state.findings}
+        assert said(rig)[0] == "stop"
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-PDA-09")
+@pytest.mark.parametrize("leave_after", [0, 1])
+def test_where_two_calculations_are_needed_neither_can_be_left_out(signed_in: Play, leave_after: int) -> None:
+    async def scenario(rig: Rig) -> None:
+        await dangerous(rig)
+        await rig.scan(wristband("M000003"), bag("b-o3"), badge(SECOND))
+        for _ in range(leave_after):
+            rig.app.check.second_value("120")
+            rig.app.check.second_done()
+        rig.app.check.close_sheet()
+        await rig.app.settle()
+        assert said(rig) == ("stop", "须第二人核对：请第二人扫工牌")
 
     signed_in(scenario)
 

@@ -301,6 +301,7 @@ class FakeSound:
 
     def __init__(self) -> None:
         self.played: list[Cue] = []
+        self.is_silent = False
 
     def play(self, cue: Cue) -> None:
         self.played.append(cue)
@@ -546,6 +547,7 @@ def settings(directory: Path, **security: Any) -> HandheldSettings:
     return HandheldSettings(
         handheld="pda-01",
         state_dir=directory,
+        demo=True,
         server=Server(url="https://server.test", check_silence_s=0.2, poll_s=5.0),
         security=Security(**security),
         look=Look(),

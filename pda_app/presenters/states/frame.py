@@ -41,6 +41,7 @@ class StatusBar:
     connection: Connection = Connection.OFFLINE
     data_at: Text = ""  # how old the picture is
     clock: Text = ""  # the handheld's clock is wrong; empty when right
+    sound: Text = ""  # this handheld cannot be heard; empty when it can
     battery_percent: int | None = None
     time: str = ""
     queued: int = 0

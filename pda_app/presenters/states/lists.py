@@ -130,15 +130,16 @@ class WardState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VitalTile:
-    """One newest value with its time; ``trend``: up, down or empty."""
+    """One newest value with its time; ``trend``: up, down or empty; ``stale``: greyed, not the present."""
 
     code: str
     label: Text
     value: str
     unit: Text
-    at: str
+    at: Text
     tone: Tone = Tone.PLAIN
     trend: str = ""
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

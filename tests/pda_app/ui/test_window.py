@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from clinical.exchange import AdministrationRecorded, AlarmAcknowledged, InfusionStarted, PatrolRecorded
-from clinical.records import AlarmPriority
+from clinical.records import AlarmPriority, Observation
 from pda_app import theme
 from pda_app.nurse.window import NurseWindow
 from pda_app.presenters.states import Screen
@@ -228,11 +229,44 @@ def test_the_second_nurse_s_page_hides_what_the_first_goes_by(driver: Driver, tm
             bytes.fromhex(one[1:]) for one in (glass.colour_of("SecondOverlay"), theme.LIGHT["bg"])
         )
         assert all(abs(one - other) <= 2 for one, other in zip(seen, opaque, strict=True))
-        for key in ("1", "2", "0"):
-            await glass.tap("Key", key=key)
-        await glass.tap("StateButton", act="second-done")
+        for who in ("陈静", "王丽"):
+            assert glass.says(f"{who}：请独立计算滴速")
+            for key in ("1", "2", "0"):
+                await glass.tap("Key", key=key)
+            await glass.tap("StateButton", act="second-done")
         assert glass.says("可以给药")
         assert glass.says("第二人：陈静 · 已独立计算")
+
+    run(driver, tmp_path, scenario)
+
+
+@pytest.mark.requirement("R-PDA-73")
+def test_a_silent_handheld_says_so_beside_the_connection(driver: Driver, tmp_path: Path) -> None:
+    async def scenario(glass: Glass) -> None:
+        assert not glass.says("无声音")
+        bar = glass.driver.find("AppBar").height
+        glass.rig.sound.is_silent = True
+        glass.rig.app.tick()
+        await glass.settle()
+        assert glass.says("无声音")
+        assert glass.driver.find("AppBar").height == bar
+
+    run(driver, tmp_path, scenario)
+
+
+@pytest.mark.requirement("R-PDA-51")
+def test_an_old_value_is_shown_grey_with_its_age(driver: Driver, tmp_path: Path) -> None:
+    async def scenario(glass: Glass) -> None:
+        old = Observation(
+            id="v1", patient_id="p1", code="MDC_TEMP_BODY", value=Decimal("37.8"), unit="Cel",
+            effective=at(-600),
+        )  # fmt: skip
+        glass.rig.server.change(observations=(old,))
+        await glass.rig.synced()
+        glass.rig.app.open_patient("p1")
+        await glass.settle()
+        assert glass.driver.find("VitalCell").ink == "hint"
+        assert glass.says("11-24 23:42 · 10 h 00前")
 
     run(driver, tmp_path, scenario)
 
