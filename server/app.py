@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from server import errors
 from server.alarms import routes as alarms
 from server.context import Context
+from server.dependencies import SignedInAs
 from server.health import routes as health
 from server.live import routes as live
 from server.nodes import routes as nodes
@@ -88,7 +90,7 @@ def create_app(context: Context | None) -> FastAPI:
     app = FastAPI(
         title="Wardlink ward server",
         version="1",
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # only for people who are signed in, see below
         docs_url=None,
         redoc_url=None,
     )
@@ -98,6 +100,12 @@ def create_app(context: Context | None) -> FastAPI:
     for feature in (people, sync, wristbands, preparations, alarms, observations, nodes, health):
         api.include_router(feature.router)
     app.include_router(api)
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    def contract(_session: SignedInAs) -> JSONResponse:
+        """Return this very document to people who are signed in."""
+        return JSONResponse(app.openapi())
+
     app.include_router(live.router)
     app.include_router(live.router, prefix="/api/v1")
     app.add_middleware(Guard)

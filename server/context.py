@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from server.live.hub import Hub
+from server.people.doors import Doors
 from server.people.service import Limits
 from server.settings import ServerSettings
 from server.sites import Site
@@ -24,6 +25,7 @@ class Context:
     site: Site
     hubs: dict[str, Hub]
     signal: ChangeSignal
+    doors: Doors = field(default_factory=Doors)
     probes: dict[str, Callable[[], dict[str, Any]]] = field(
         default_factory=dict
     )  # part → its state, for /health

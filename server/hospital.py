@@ -13,6 +13,7 @@ from typing import assert_never
 
 from clinical.errors import NotFoundError, WardlinkError
 from clinical.records import CareLevel, Encounter, Generation, Patient
+from server import hospital_times
 from server.his.port import (
     AdmitPatient,
     AllergyFact,
@@ -54,19 +55,23 @@ class HospitalFactsService:
     def apply_all(self, facts: Sequence[HospitalFact]) -> Applied:
         """Apply the facts of one message in one transaction: all of them, or none and the first error."""
 
-        def run(unit: UnitOfWork) -> None:
-            one = _Application(unit, self._site)
-            for fact in facts:
+        def run(unit: UnitOfWork) -> bool:
+            one, past = (
+                _Application(unit, self._site),
+                [hospital_times.past(fact, unit.now) for fact in facts],
+            )
+            for fact in past:
                 one.apply(fact)
+            return past != list(facts)
 
         try:
-            self._store.write(run)
+            clamped = self._store.write(run)
         except UnmappedError as error:
             return Applied(ok=False, code=error.code, detail=error.message)
         except WardlinkError as error:
             code = "busy" if error.code == "storage" else error.code
             return Applied(ok=False, code=code, detail=error.message)
-        return Applied(ok=True)
+        return Applied(ok=True, detail=hospital_times.NOTE if clamped else "")
 
 
 class _Application:

@@ -252,7 +252,7 @@ class ScriptedNurse:
         )
 
     async def until(
-        self, condition: Callable[[], bool], otherwise: str | Callable[[], str], within_s: float = 12
+        self, condition: Callable[[], bool], otherwise: str | Callable[[], str], within_s: float = 30
     ) -> None:
         """Wait for something to be seen; a surprise when it is not."""
         deadline = asyncio.get_running_loop().time() + within_s

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from clinical.bedside_check import check
-from clinical.bedside_check.model import CheckRequest, CheckResult, Severity
+from clinical.bedside_check.model import Action, CheckRequest, CheckResult, Finding, Severity
 from clinical.bedside_check.snapshot import Snapshot
-from clinical.records import Order, Task, TaskStatus
+from clinical.records import Order, Practitioner, Task, TaskStatus
 from server.administrations.history import order_as_of
 from server.sites import Site
 from server.storage.store import UnitOfWork
@@ -20,6 +20,11 @@ from server.tasks.service import DONE
 
 # What speaks of the handheld or of the moment of asking says nothing about an act that is already done.
 _NOT_OF_THE_ACT = ("SYS-", "TASK-", "TIME-FUTURE")
+GIVING = frozenset({
+    Action.GIVE, Action.START, Action.BAG_CHANGE, Action.BLOOD_START, Action.SKINTEST_START, Action.COLLECT,
+    Action.REMOVE,
+})  # fmt: skip
+"""What a request can ask for that a dose or bag reported as given may follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,8 @@ def judge(unit: UnitOfWork, site: Site, act: Act) -> Judgement:
     then = order_as_of(unit, order, act.at)
     against = _order_stands_against(then, act)
     if not against and act.gives:
-        against = worst_stop(recheck(unit, site, act, then, task))
+        result = recheck(unit, site, act, then, task)
+        against = worst_stop(result) or ("" if _is_complete(result, act) else "check-incomplete")
     return Judgement(status="accepted-exception", code=against) if against else Judgement(status="accepted")
 
 
@@ -65,6 +71,20 @@ def _order_stands_against(order: Order, act: Act) -> str:
     if order.status == "on-hold":
         return "ORD-ON-HOLD"
     return "ORD-CHANGED" if order.version != act.order_version else ""
+
+
+def with_known_roles(unit: UnitOfWork, request: CheckRequest) -> CheckRequest:
+    """Take the roles of operator and witness from the ward's own list; a handheld's word is no proof."""
+
+    def roles(person_id: str) -> tuple[str, ...]:
+        person = unit.get(Practitioner, person_id)
+        return person.roles if person is not None else ()
+
+    operator = replace(request.operator, roles=roles(request.operator.id))
+    witness = request.witness
+    if witness is not None:
+        witness = replace(witness, roles=roles(witness.id))
+    return replace(request, operator=operator, witness=witness)
 
 
 def recheck(unit: UnitOfWork, site: Site, act: Act, order: Order, task: Task) -> CheckResult:
@@ -80,8 +100,19 @@ def recheck(unit: UnitOfWork, site: Site, act: Act, order: Order, task: Task) ->
     tasks = tuple(waiting if one.id == task.id else one for one in facts.tasks)
     facts = replace(facts, orders=orders, tasks=tasks)
     snapshot = Snapshot.of(facts, version=unit.view.version, fetched_at=act.at)
-    request = replace(act.request, now=act.at, task_id=task.id)
+    request = replace(with_known_roles(unit, act.request), now=act.at, task_id=task.id)
     return check(request, snapshot, site.policy)
+
+
+def _is_complete(result: CheckResult, act: Act) -> bool:
+    """Whether the check of this very act asked for nothing more and left no question open."""
+    fits = act.request.action in GIVING and result.task_id == act.task_id
+    return fits and not result.needs and not any(_is_open(finding) for finding in result.findings)
+
+
+def _is_open(finding: Finding) -> bool:
+    unanswered = finding.severity is not Severity.INFO and not finding.overridden
+    return unanswered and not finding.code.startswith(_NOT_OF_THE_ACT)
 
 
 def worst_stop(result: CheckResult) -> str:

@@ -20,8 +20,17 @@ from clinical.bedside_check.model import (
 )
 from clinical.bedside_check.snapshot import Snapshot
 from clinical.errors import RefusedError
-from clinical.exchange import AdministrationRecorded, CheckAnswer, CheckEvaluated, Lease, Outcome
+from clinical.exchange import (
+    AdministrationRecorded,
+    CheckAnswer,
+    CheckEvaluated,
+    Event,
+    InfusionChanged,
+    Lease,
+    Outcome,
+)
 from clinical.records import Administration, Dose, Order, Product, Task, TaskStatus
+from server.administrations import recent
 from server.administrations import store as stored
 from server.administrations.judge import Act, Judgement, judge
 from server.administrations.outbound import tell_hospital
@@ -50,12 +59,18 @@ def answer(unit: UnitOfWork, site: Site, session: Session, request: CheckRequest
     """
     if request.operator.id != session.practitioner.id:
         raise RefusedError("operator", "a check is asked by the person who is signed in")
-    snapshot = Snapshot.of(unit.view.facts(ward), version=unit.view.version, fetched_at=unit.now)
+    snapshot = Snapshot.of(
+        unit.view.facts(ward),
+        version=unit.view.version,
+        fetched_at=unit.now,
+        sightings=recent.sightings(unit),
+        used_codes=recent.used_codes(unit),
+    )
     asked = _as_the_server_sees_it(unit, session, request)
     result = check(asked, snapshot, site.policy)
     lease = None
     if result.word is Word.GIVE and result.task_id and request.action in LEASED_ACTIONS:
-        result, lease = _reserve(unit, result, request)
+        result, lease = _reserve(unit, result, request, session.handheld or request.handheld.id)
     stored.note_evaluation(unit.connection, request, result, at=unit.now, side="server")
     _audit_check(unit, request, result)
     return CheckAnswer(result=result, lease=lease, at=unit.now)
@@ -78,25 +93,28 @@ def _as_the_server_sees_it(unit: UnitOfWork, session: Session, request: CheckReq
 
 
 def _reserve(
-    unit: UnitOfWork, result: CheckResult, request: CheckRequest
+    unit: UnitOfWork, result: CheckResult, request: CheckRequest, handheld: str
 ) -> tuple[CheckResult, Lease | None]:
+    """Reserve the task for this person on this handheld: two of them in one hand are two chances to give."""
     held = stored.lease_of(unit.connection, result.task_id)
-    if held is not None and held.expires > unit.now and held.operator != request.operator.id:
-        return _leased_by_another(result, held.operator), None
+    if held is not None and held.expires > unit.now:
+        own = held.operator == request.operator.id
+        if not own or held.handheld != handheld:
+            return _leased(result, held.operator, own_handheld=held.handheld if own else ""), None
     lease = Lease(
         id=secrets.token_hex(8),
         task_id=result.task_id,
         operator=request.operator.id,
         expires=unit.now + LEASE,
     )
-    stored.put_lease(unit.connection, lease, request.handheld.id)
+    stored.put_lease(unit.connection, lease, handheld)
     return result, lease
 
 
-def _leased_by_another(result: CheckResult, operator: str) -> CheckResult:
-    finding = Finding(
-        code="TASK-LEASED", severity=Severity.STOP, right=Right.SYSTEM, params=(("operator", operator),)
-    )
+def _leased(result: CheckResult, operator: str, *, own_handheld: str) -> CheckResult:
+    """Stop for who holds the task; ``own_handheld`` names the asking person's own other one."""
+    params = [("operator", operator)] + ([("own_handheld", own_handheld)] if own_handheld else [])
+    finding = Finding(code="TASK-LEASED", severity=Severity.STOP, right=Right.SYSTEM, params=tuple(params))
     return replace(result, verdict=Verdict.STOP, word=Word.STOP, findings=(finding, *result.findings))
 
 
@@ -154,6 +172,19 @@ def flag(unit: UnitOfWork, judgement: Judgement, administration: Administration)
     """Alarm nurse and doctor when something stood against what was done."""
     if judgement.status != "accepted":
         alarms.flagged_act(unit, administration, judgement.status, judgement.code)
+
+
+def doubt(unit: UnitOfWork, event: Event, code: str) -> None:
+    """Flag what an event has just stored, when its person or its time is in doubt."""
+    unit.audit("event-in-doubt", actor=event.operator, entity=f"event:{event.id}", detail=code)
+    given = unit.get(Administration, event.id)
+    if given is not None:
+        if not given.flagged:
+            given = replace(given, flagged="accepted-exception")
+            unit.put(given)
+        alarms.flagged_act(unit, given, "accepted-exception", code)
+    elif isinstance(event, InfusionChanged):
+        alarms.flagged_infusion(unit, event.infusion_id, event.id, code)
 
 
 def _audit_act(unit: UnitOfWork, administration: Administration, judgement: Judgement) -> None:

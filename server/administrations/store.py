@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +13,8 @@ from clinical.exchange import Lease
 from server.storage.codec import to_text
 from server.storage.schema import evaluations, leases
 from server.storage.store import insert_into
+
+_CHUNK = 500
 
 
 def note_evaluation(
@@ -65,6 +68,13 @@ def put_lease(connection: Connection, lease: Lease, handheld: str) -> None:
     statement = insert_into(connection, "leases").values(values)
     kept = {name: statement.excluded[name] for name in values if name != "task_id"}
     connection.execute(statement.on_conflict_do_update(index_elements=["task_id"], set_=kept))
+
+
+def drop_leases_of(connection: Connection, task_ids: Sequence[str]) -> None:
+    """Free every one of these tasks."""
+    for start in range(0, len(task_ids), _CHUNK):
+        part = task_ids[start : start + _CHUNK]
+        connection.execute(delete(leases).where(leases.c.task_id.in_(part)))
 
 
 def drop_lease(connection: Connection, task_id: str) -> None:

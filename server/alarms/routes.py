@@ -11,6 +11,7 @@ from clinical.errors import NotFoundError
 from clinical.records import Alarm
 from server.alarms import service
 from server.dependencies import Ctx, SignedInAs
+from server.people.service import ACKNOWLEDGING
 from server.storage.store import UnitOfWork
 
 router = APIRouter(tags=["alarms"])
@@ -36,7 +37,7 @@ def read_alarms(session: SignedInAs, context: Ctx) -> Alarms:
 @router.post("/alarms/{alarm_id}/acknowledge")
 def acknowledge(alarm_id: Annotated[str, Path(max_length=96)], session: SignedInAs, context: Ctx) -> Alarm:
     """Say "I have seen it, I go"; reaches every display and the node that raised it."""
-    session.require("nurse", "charge-nurse", "doctor", "manager", "instructor")
+    session.require(*ACKNOWLEDGING)
 
     def run(unit: UnitOfWork) -> Alarm:
         alarm = unit.get(Alarm, alarm_id)

@@ -40,6 +40,8 @@ ONCE = frozenset(
     }
 )
 """Conditions that are a moment, not a state: they are over once a person has seen them."""
+FORMAL = frozenset({"check-incomplete", "operator-unproven", "role", "TIME-FUTURE"})
+"""Codes that say what is missing from a record of an act, and nothing against the act itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,26 +211,40 @@ def record_acknowledged(unit: UnitOfWork, event: AlarmAcknowledged) -> Outcome:
     alarm = unit.get(Alarm, event.alarm_id)
     if alarm is None:
         return Outcome(event_id=event.id, status="refused", code="unknown-alarm")
-    acknowledge(unit, alarm, event.operator, event.at)
+    acknowledge(unit, alarm, event.operator, min(event.at, unit.now))
     return Outcome(event_id=event.id, status="accepted")
 
 
 def flagged_act(unit: UnitOfWork, administration: Administration, status: str, code: str) -> None:
     """Alarm nurse and doctor: something stood against what was given, or it was given twice."""
     task = unit.get(Task, administration.task_id)
-    doubled = status == "duplicate"
-    begin(
-        unit,
-        Condition(
-            condition="possible-double-dose" if doubled else "given-against-order",
-            kind="physiological",
-            priority=AlarmPriority.HIGH if doubled else AlarmPriority.MEDIUM,
-            at=unit.now,
-            encounter_id=task.encounter_id if task else "",
-            params={"code": code},
-            generation=generation_of(unit, administration.patient_id),
-            subject=administration.id,
-        ),
+    encounter_id = task.encounter_id if task else ""
+    seen = _against(unit, encounter_id, administration.patient_id, administration.id, code)
+    if status == "duplicate":
+        condition, priority = "possible-double-dose", AlarmPriority.HIGH
+        seen = replace(seen, condition=condition, priority=priority, kind="physiological")
+    begin(unit, seen)
+
+
+def flagged_infusion(unit: UnitOfWork, infusion_id: str, event_id: str, code: str) -> None:
+    """Tell the station that the person or time of a change of an infusion is in doubt."""
+    infusion = unit.get(Infusion, infusion_id)
+    if infusion is not None:
+        begin(unit, _against(unit, infusion.encounter_id, infusion.patient_id, event_id, code))
+
+
+def _against(unit: UnitOfWork, encounter_id: str, patient_id: str, subject: str, code: str) -> Condition:
+    """Say what stands against an act; a mere lack of proof is for the record, not for the patient."""
+    formal = code in FORMAL
+    return Condition(
+        condition="given-against-order",
+        kind="technical" if formal else "physiological",
+        priority=AlarmPriority.LOW if formal else AlarmPriority.MEDIUM,
+        at=unit.now,
+        encounter_id=encounter_id,
+        params={"code": code},
+        generation=generation_of(unit, patient_id),
+        subject=subject,
     )
 
 

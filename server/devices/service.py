@@ -70,7 +70,7 @@ def associate(unit: UnitOfWork, wanted: Association) -> str:
     current = open_on(unit, wanted.device_id)
     if current is not None and current.encounter_id != wanted.encounter_id and _watches(unit, current):
         return "device-busy"
-    start = max([wanted.start, *_latest_borders(unit, wanted)])
+    start = min(max([wanted.start, *_latest_borders(unit, wanted)]), unit.now)
     if current is not None:
         unit.put(replace(current, end=start))
     unit.put(replace(wanted, start=start))
@@ -93,9 +93,9 @@ def _watches(unit: UnitOfWork, association: Association) -> bool:
 
 
 def release(unit: UnitOfWork, association: Association, at: datetime) -> None:
-    """End an association."""
+    """End an association, at the latest now: a device that is off measures nobody."""
     if association.end is None:
-        unit.put(replace(association, end=max(at, association.start)))
+        unit.put(replace(association, end=max(min(at, unit.now), association.start)))
 
 
 def release_encounter(unit: UnitOfWork, encounter_id: str, at: datetime) -> None:

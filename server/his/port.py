@@ -246,7 +246,7 @@ class Applied:
     Codes the mapping knows: ``unmapped-ward``, ``unmapped-bed``, ``unmapped-drug``, ``unmapped-frequency``,
     ``unmapped-route``, ``unmapped-unit``, ``unknown-patient``, ``unknown-order``, ``bed-taken``,
     ``order-closed``, ``busy`` (try again); any other code is an application error. ``detail`` is one
-    English sentence without patient data.
+    English sentence without patient data; when ok, what a person may want to know all the same.
     """
 
     ok: bool

@@ -91,11 +91,12 @@ class Receiver:
 
     def _process(self, message_id: str, message: Message) -> tuple[bytes, ...]:
         refusal: RefusedMessageError | None = None
-        state = MessageState.IGNORED
+        state, note = MessageState.IGNORED, ""
         try:
             facts = facts_of(message, self.site)
             if facts:
-                refusal = _refusal_of(self.facts.apply_all(facts))
+                applied = self.facts.apply_all(facts)
+                refusal, note = _refusal_of(applied), applied.detail
                 state = MessageState.APPLIED
         except RefusedMessageError as error:
             refusal = error
@@ -106,10 +107,15 @@ class Receiver:
             refusal = RefusedMessageError(
                 "internal", "This system failed on the message; it is kept for a person.", hl7_code=207
             )
-        return self._settle(message_id, message, state, refusal)
+        return self._settle(message_id, message, state, refusal, note)
 
     def _settle(
-        self, message_id: str, message: Message, state: MessageState, refusal: RefusedMessageError | None
+        self,
+        message_id: str,
+        message: Message,
+        state: MessageState,
+        refusal: RefusedMessageError | None,
+        note: str = "",
     ) -> tuple[bytes, ...]:
         frames = self._answers(message, refusal)
         if refusal is not None:
@@ -119,7 +125,7 @@ class Receiver:
             state=state,
             ack=b"".join(frames),
             error_code=refusal.code if refusal else "",
-            detail=refusal.message if refusal else "",
+            detail=refusal.message if refusal else note,
         )
         log.info("hl7-received", type=_shown_type(message), state=state.value, code=refusal and refusal.code)
         return frames

@@ -17,6 +17,7 @@ from server.infusions import flow
 from server.ingest.decode import Decoded, Poison
 from server.ingest.evicted import ranges_of
 from server.ingest.intervals import Intervals
+from server.ingest.sources import Sources, uncertainty_of
 from server.live.vitals import Shown
 from server.nodes import service as nodes
 from server.observations.limits import LimitWatch
@@ -113,7 +114,7 @@ class BatchWriter:
         return intervals
 
     def _write_messages(self, unit: UnitOfWork, fresh: list[Decoded], written: Written) -> None:
-        files = _Files(unit)
+        files, sources = _Files(unit), Sources(unit)
         readings: list[tuple[Readings, bool]] = []
         waves: list[Wave] = []
         for item in fresh:
@@ -124,16 +125,17 @@ class BatchWriter:
                 case Wave():
                     waves.append(message)
                 case AlarmMessage():
-                    filing = files.file(
-                        message.device or "", message.effective, message.generation, timedelta(0)
-                    )
-                    note_alarm(unit, message, filing, self._watch.policy)
+                    if not sources.is_foreign(message):
+                        at = min(message.effective, unit.now)
+                        filing = files.file(message.device or "", at, message.generation, timedelta(0))
+                        note_alarm(unit, message, filing, self._watch.policy)
                 case Event() | Reply():
                     self._note_event(unit, message, written)
                 case _:
                     continue
-        self._write_readings(unit, files, readings, written)
-        self._write_waves(unit, files, waves, written)
+        self._write_readings(unit, files, sources, readings, written)
+        self._write_waves(unit, files, sources, waves, written)
+        sources.tell()
 
     def _note_event(self, unit: UnitOfWork, message: Event | Reply, written: Written) -> None:
         event = message if isinstance(message, Event) else None
@@ -153,7 +155,12 @@ class BatchWriter:
                 intervals.add(first, last)
 
     def _write_readings(
-        self, unit: UnitOfWork, files: _Files, readings: list[tuple[Readings, bool]], written: Written
+        self,
+        unit: UnitOfWork,
+        files: _Files,
+        sources: Sources,
+        readings: list[tuple[Readings, bool]],
+        written: Written,
     ) -> None:
         known = _known_ids(unit, schema.samples, [message.id for message, _ in readings])
         rows = []
@@ -164,8 +171,9 @@ class BatchWriter:
                 written.duplicates += 1  # another node heard the same sample
                 continue
             known.add(message.id)
-            uncertainty = _uncertainty(message, unit.now, history=history)
-            filing = files.file(message.device, message.effective, message.generation, uncertainty)
+            uncertainty = uncertainty_of(message, unit.now, history=history)
+            doubt = sources.doubt(message, history=history)
+            filing = files.file(message.device, message.effective, message.generation, uncertainty, doubt)
             rows.append(_sample_row(unit, message, filing))
             written.unassigned += bool(filing.unassigned)
             if filing.association is not None:
@@ -194,7 +202,9 @@ class BatchWriter:
             self._limits.measured(unit, message, stay)
 
     @staticmethod
-    def _write_waves(unit: UnitOfWork, files: _Files, waves: list[Wave], written: Written) -> None:
+    def _write_waves(
+        unit: UnitOfWork, files: _Files, sources: Sources, waves: list[Wave], written: Written
+    ) -> None:
         known = _known_ids(unit, schema.waves, [wave.id for wave in waves])
         rows = []
         for wave in waves:
@@ -202,7 +212,8 @@ class BatchWriter:
                 written.duplicates += 1
                 continue
             known.add(wave.id)
-            filing = files.file(wave.device, wave.effective, wave.generation, timedelta(0))
+            doubt = sources.doubt(wave, history=True)  # a wave alone does not show that a clock is right
+            filing = files.file(wave.device, wave.effective, wave.generation, timedelta(0), doubt)
             rows.append(_wave_row(wave, filing))
             if filing.association is not None:
                 written.waves.append((filing.association.encounter_id, wave))
@@ -230,9 +241,16 @@ class _Files:
         self._index = AssociationIndex(unit.all(Association))
 
     def file(
-        self, device_id: str, effective: datetime, generation: Generation, uncertainty: timedelta
+        self,
+        device_id: str,
+        effective: datetime,
+        generation: Generation,
+        uncertainty: timedelta,
+        doubt: str = "",
     ) -> Filing:
-        """Find the association; what is not real never reaches a real patient."""
+        """Find the association; what is in doubt or not real never reaches a real patient."""
+        if doubt:
+            return Filing(unassigned=doubt)
         filing = self._index.file(device_id, effective, uncertainty)
         if filing.association is None:
             return filing
@@ -262,18 +280,6 @@ def _known_ids(unit: UnitOfWork, table: Table, ids: list[str]) -> set[str]:
         part = ids[start : start + _CHUNK]
         known |= set(unit.connection.scalars(select(table.c.id).where(table.c.id.in_(part))))
     return known
-
-
-def _uncertainty(message: Readings, now: datetime, *, history: bool) -> timedelta:
-    """How far the measured time may be off.
-
-    A clock that was never set says nothing by itself. For a live message our own clock bounds its error;
-    for history nothing does, so the reading waits for a person.
-    """
-    stated = timedelta(milliseconds=message.clock.uncertainty_ms)
-    if message.clock.state != "unset":
-        return stated
-    return timedelta(days=36_500) if history else max(stated, abs(now - message.sent) + timedelta(seconds=1))
 
 
 def _sample_row(unit: UnitOfWork, message: Readings, filing: Filing) -> dict[str, object]:

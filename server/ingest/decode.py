@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from broker import topics
 from broker.messages import (
     AlarmMessage,
     Backfill,
+    Clock,
     Event,
     Readings,
     Reply,
@@ -24,6 +25,7 @@ from clinical.errors import BadInputError
 from server.ingest.port import Packet
 
 MAX_SEQ = 2**53
+DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 _MAX_MAGNITUDE = 15
 _FIRST_YEAR, _LAST_YEAR = 2000, 2200
 _KINDS: Final[dict[str, type[UpMessage]]] = {
@@ -65,8 +67,8 @@ def decode_packet(packet: Packet) -> Decoded | Poison:
             return Decoded(_checked(decode(packet.payload, Status), node))
         message = _checked(decode(packet.payload, _KINDS[kind]), node)
         if isinstance(message, Backfill):
-            return Decoded(_checked(_body(message), node), history=True)
-        return Decoded(message)
+            return Decoded(_bounded(_checked(_body(message), node)), history=True)
+        return Decoded(_bounded(message))
     except BadInputError as error:
         return Poison(packet, error.message)
 
@@ -77,6 +79,16 @@ def _body(envelope: Backfill) -> UpMessage:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInputError("payload", f"not a valid body of {envelope.kind}: {error}") from error
     return body
+
+
+def _bounded(message: UpMessage) -> UpMessage:
+    """Take a clock that may be off by more than a day for one that was never set.
+
+    Nothing is filed with such an uncertainty anyway, and no store or calendar holds any number.
+    """
+    if not isinstance(message, Readings) or message.clock.uncertainty_ms <= DAY_MS:
+        return message
+    return msgspec.structs.replace(message, clock=Clock(state="unset", uncertainty_ms=DAY_MS))
 
 
 M = TypeVar("M", bound=UpMessage | Status)

@@ -34,6 +34,8 @@ ASK_AFTER_S = 5.0
 """A gap this old is no longer just the backfill lane being slower than the live one."""
 ASK_AGAIN_S = 15.0
 ALARM_AFTER_S = 60.0
+STALL_S = 10.0
+"""Messages that wait this long without a commit: storing stands still."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,7 @@ class Ingest:
         self._gap_since: dict[tuple[OutboxKey, int], float] = {}
         self._asked_at: dict[OutboxKey, float] = {}
         self._stopping = False
+        self._committed_at = self._waiting_since = self._loop.time()
         self.storing = True
         self.unassigned = unassigned  # readings on the worklist
 
@@ -81,6 +84,8 @@ class Ingest:
         if len(self._packets) >= self._max_buffered:
             self.counts.refused += 1
             return
+        if not self._packets:
+            self._waiting_since = self._loop.time()
         self._packets.append(packet)
         self._loop.call_soon_threadsafe(self._wake.set)
 
@@ -103,12 +108,18 @@ class Ingest:
     def state(self) -> dict[str, Any]:
         """Counts and health for the ledger."""
         counts = {name: getattr(self.counts, name) for name in Counts.__slots__}
-        return {"ok": self.storing, "waiting": len(self._packets), **counts}
+        return {"ok": self.storing and not self._stalls(), "waiting": len(self._packets), **counts}
+
+    def _stalls(self) -> bool:
+        """Whether messages wait though nothing was committed for a while, for whatever reason."""
+        return (
+            bool(self._packets) and self._loop.time() - max(self._committed_at, self._waiting_since) > STALL_S
+        )
 
     async def _commit_some(self) -> None:
         count = min(MAX_BATCH, len(self._packets))
         packets = list(itertools.islice(self._packets, count))
-        batch = [decode_packet(packet) for packet in packets]
+        batch = [_decoded(packet) for packet in packets]
         written = await self._write(packets, batch)
         if written is None:
             return
@@ -129,20 +140,22 @@ class Ingest:
             if self._stopping:
                 self._packets.clear()  # not acknowledged: broker and outboxes still hold them
             return None
-        except DBAPIError as error:
+        except Exception as error:  # noqa: BLE001 - whatever one message does to the writer, it stops no other
             return await self._write_singly(packets, batch, error)
         self.storing = True
+        self._committed_at = self._loop.time()
         return written
 
     async def _write_singly(
-        self, packets: Sequence[Packet], batch: list[Decoded | Poison], error: DBAPIError
+        self, packets: Sequence[Packet], batch: list[Decoded | Poison], error: Exception
     ) -> Written | None:
         """Find the message the store cannot take and put it aside; the others go in."""
+        if len(batch) == 1 and isinstance(batch[0], Poison):
+            raise error  # not even its bytes can be put aside: that is the store's fault, not the message's
         if len(batch) == 1:
-            log.error("message-unstorable", reason=type(error.orig).__name__)
-            return await self._write(
-                packets, [Poison(packets[0], f"the store refuses it: {type(error.orig).__name__}")]
-            )
+            reason = type(error.orig if isinstance(error, DBAPIError) else error).__name__
+            log.error("message-unstorable", reason=reason)
+            return await self._write(packets, [Poison(packets[0], f"it cannot be stored: {reason}")])
         middle = len(batch) // 2
         first = await self._write(packets[:middle], batch[:middle])
         second = await self._write(packets[middle:], batch[middle:]) if first is not None else None
@@ -205,6 +218,14 @@ class Ingest:
         if ranges:
             message = Acks(outbox=status.outbox, committed=ranges)
             self._broker.publish(topics.down(status.node, Down.ACKS), encode(message))
+
+
+def _decoded(packet: Packet) -> Decoded | Poison:
+    try:
+        return decode_packet(packet)
+    except Exception as error:  # noqa: BLE001 - whatever one payload does to the reader, it stops no other
+        log.error("message-unreadable", reason=type(error).__name__)  # noqa: TRY400 - a trace may hold the payload
+        return Poison(packet, f"it cannot be read: {type(error).__name__}")
 
 
 def _joined(first: Written, second: Written) -> Written:

@@ -8,13 +8,15 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from clinical.errors import WardlinkError
+from clinical.errors import RefusedError, UnavailableError, WardlinkError
 from server.dependencies import check_origin, context_of, current_session
 from server.live.hub import Hub, Screen
 from server.people.errors import SignInError
+from server.people.service import CLINICAL
 
 router = APIRouter()
 HELLO_S = 5.0
+RECHECK_S = 30.0
 MAX_MESSAGE = 4_096
 _SIGN_IN, _REFUSED, _BAD = 4401, 4403, 4400
 
@@ -41,7 +43,8 @@ async def _admit(socket: WebSocket) -> Hub | None:
     """Check who asks before a single byte of patient data; the close code says why not."""
     context = context_of(socket)
     try:
-        await asyncio.to_thread(current_session, socket)
+        session = await asyncio.to_thread(current_session, socket)
+        session.require(*CLINICAL)
         if "origin" in socket.headers:
             check_origin(socket)
         ward = context.site.ward(socket.query_params.get("ward", context.site.first.id))
@@ -57,6 +60,7 @@ async def _serve(socket: WebSocket, screen: Screen, hello: dict[str, Any]) -> No
     tasks = {
         asyncio.create_task(_listen(socket, screen)),
         asyncio.create_task(screen.run(hello.get("epoch"), hello.get("seq", 0))),
+        asyncio.create_task(_still_signed_in(socket)),
     }
     done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:
@@ -67,10 +71,24 @@ async def _serve(socket: WebSocket, screen: Screen, hello: dict[str, Any]) -> No
         if isinstance(error, ValueError):
             await _close(socket, _BAD)
             return
+        if isinstance(error, SignInError | RefusedError):
+            await _close(socket, _SIGN_IN if isinstance(error, SignInError) else _REFUSED)
+            return
         # RuntimeError is starlette's word for writing to a socket whose peer has gone.
         if error is not None and not isinstance(error, WebSocketDisconnect | RuntimeError | OSError):
             raise error
     await _close(socket, 1001)
+
+
+async def _still_signed_in(socket: WebSocket) -> None:
+    """End with the session: a screen that nobody is signed in on shows no patient."""
+    while True:
+        await asyncio.sleep(RECHECK_S)
+        try:
+            session = await asyncio.to_thread(current_session, socket)
+        except UnavailableError:
+            continue  # the store rests; the screen goes on with what it has
+        session.require(*CLINICAL)
 
 
 async def _listen(socket: WebSocket, screen: Screen) -> None:

@@ -8,7 +8,8 @@ from datetime import datetime
 from clinical.bedside_check import labels
 from clinical.errors import ConflictError, NotFoundError
 from clinical.policy import SitePolicy
-from clinical.records import Infusion, Order
+from clinical.records import Infusion, Order, Task
+from server.administrations import store as leases
 from server.devices.service import FLOWING
 from server.storage.store import UnitOfWork
 from server.tasks.service import replan
@@ -75,6 +76,8 @@ def _keep(
     unit.put(changed)
     unit.audit(action, actor=actor, entity=f"order:{before.id}", patient=before.patient_id)
     replan(unit, changed, policy)
+    # Whoever was told GIVE was told so of the version before: the next check answers anew.
+    leases.drop_leases_of(unit.connection, [task.id for task in unit.all(Task) if task.order_id == before.id])
     return changed
 
 

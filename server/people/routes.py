@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 
+from server.context import Context
 from server.dependencies import COOKIE, Ctx, SignedInAs, check_origin
 from server.people import service
 from server.people.schemas import Me, OfflineVerifier, OneTime, OneTimeCode, SignedIn, SignIn
@@ -12,17 +15,23 @@ router = APIRouter(tags=["people"])
 
 
 @router.post("/sessions", status_code=201)
-def sign_in(body: SignIn, context: Ctx) -> SignedIn:
+async def sign_in(body: SignIn, request: Request, context: Ctx) -> SignedIn:
     """Open a session on a handheld with badge and PIN."""
-    token, session = service.sign_in(
-        context.store, context.limits, badge=body.badge, pin=body.pin, handheld=body.handheld
-    )
+    address = request.client.host if request.client else ""
+    context.doors.knock(address, context.store.clock())
+    attempt = service.Attempt(badge=body.badge, pin=body.pin, handheld=body.handheld, address=address)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(context.doors.pool, _signed_in, context, attempt)
+
+
+def _signed_in(context: Context, attempt: service.Attempt) -> SignedIn:
+    token, session = service.sign_in(context.store, context.limits, context.doors, attempt)
     return SignedIn(
         token=token,
         expires=session.expires,
         practitioner=session.practitioner,
         ward=context.site.first,
-        offline_verifier=OfflineVerifier(**service.offline_verifier(body.pin, context.store.clock())),
+        offline_verifier=OfflineVerifier(**service.offline_verifier(attempt.pin, context.store.clock())),
     )
 
 

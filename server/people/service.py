@@ -22,14 +22,19 @@ from clinical.errors import RefusedError
 from clinical.identifiers import resolve
 from clinical.records import Practitioner
 from server.people import store as people
+from server.people.doors import Doors
 from server.people.errors import SignInError, TooManyAttemptsError
 from server.storage.store import Store, UnitOfWork
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+PLACES = 5
+"""A badge is locked everywhere after as many wrong PINs as this many places may try."""
 CODE_LIFE = timedelta(minutes=10)
 OFFLINE_LIFE = timedelta(hours=12)
 CLINICAL = ("nurse", "charge-nurse", "student", "instructor", "doctor", "pharmacist", "manager")
 """Roles that may see who the patients are; an engineer keeps devices going and needs no names."""
+ACKNOWLEDGING = ("nurse", "charge-nurse", "doctor", "manager", "instructor")
+"""Roles that may say of an alarm "I have seen it, I go", on the web and on a handheld alike."""
 # Verified when the badge is unknown, so that the answer takes as long as for a known one.
 _NOBODY = HASHER.hash(secrets.token_hex(16))
 
@@ -79,14 +84,31 @@ def hash_pin(pin: str) -> str:
     return HASHER.hash(pin)
 
 
-def sign_in(store: Store, limits: Limits, *, badge: str, pin: str, handheld: str) -> tuple[str, Session]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What somebody who wants to sign in shows, and from where."""
+
+    badge: str
+    pin: str
+    handheld: str
+    address: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where a lock holds: one handheld at one address, so that nobody locks out a nurse elsewhere."""
+        return f"{self.address}\x00{self.handheld}"
+
+
+def sign_in(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple[str, Session]:
     """Open a session for the holder of badge and PIN, and return its token.
 
     Raises:
         SignInError: Badge and PIN do not belong together, or the person is not active.
         TooManyAttemptsError: The badge is locked for a while.
     """
-    credential = store.write(lambda unit: _reserve_attempt(unit, limits, badge_number(badge)))
+    badge, pin, handheld = badge_number(attempt.badge), attempt.pin, attempt.handheld
+    doors.reserve(badge, attempt.place, store.clock(), attempts=limits.attempts, lockout=limits.lockout)
+    credential = store.write(lambda unit: _reserve_attempt(unit, limits, badge, handheld))
     good = _pin_fits(credential.pin_hash if credential else _NOBODY, pin) and credential is not None
     person = store.picture.get(Practitioner, credential.practitioner_id) if credential else None
     if not good or credential is None or person is None or not person.active:
@@ -98,16 +120,27 @@ def sign_in(store: Store, limits: Limits, *, badge: str, pin: str, handheld: str
         raise SignInError(
             "sign-in", "badge and PIN do not belong together; scan the badge again and type the PIN"
         )
-    return store.write(lambda unit: _open_after_pin(unit, limits, person, credential.pin_hash, pin, handheld))
+    opened = store.write(
+        lambda unit: _open_after_pin(unit, limits, person, credential.pin_hash, pin, handheld)
+    )
+    doors.opened(badge, attempt.place, attempt.address)
+    return opened
 
 
-def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str) -> Row[Any] | None:
+def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str, handheld: str) -> Row[Any] | None:
+    """Count an attempt on a badge wherever it comes from.
+
+    A badge that is tried from many places is locked for all but the handhelds its holder has used before:
+    those have a lock of their own (:class:`server.people.doors.Doors`).
+    """
     credential = people.credential_of(unit.connection, badge)
     if credential is None:
         return None
     failed = credential.failed
     if credential.locked_until is not None:
         if credential.locked_until > unit.now:
+            if handheld and people.sessions_on(unit.connection, credential.practitioner_id, handheld):
+                return credential
             wait = (credential.locked_until - unit.now).total_seconds()
             raise TooManyAttemptsError(
                 "too-many-attempts",
@@ -116,7 +149,7 @@ def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str) -> Row[Any] |
             )
         failed = 0
     failed += 1
-    locked = unit.now + limits.lockout if failed >= limits.attempts else None
+    locked = unit.now + limits.lockout if failed >= limits.attempts * PLACES else None
     people.note_attempt(unit.connection, credential.practitioner_id, failed, locked)
     return credential
 

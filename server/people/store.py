@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -48,6 +49,16 @@ def add_session(connection: Connection, **values: Any) -> None:
 def session_of(connection: Connection, token_hash: str) -> Row[Any] | None:
     """Find a session by the hash of its token, ended or not."""
     return connection.execute(select(sessions).where(sessions.c.token_hash == token_hash)).first()
+
+
+def sessions_on(connection: Connection, practitioner: str, handheld: str) -> Sequence[Row[Any, Any, Any]]:
+    """Every session a person had on a handheld, ended or not."""
+    table = sessions
+    return connection.execute(
+        select(table.c.created, table.c.ended, table.c.expires).where(
+            table.c.practitioner_id == practitioner, table.c.handheld == handheld
+        )
+    ).all()
 
 
 def end_session(connection: Connection, session_id: str, at: datetime) -> None:

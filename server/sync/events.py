@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, assert_never, cast
 
 import msgspec
@@ -31,6 +32,7 @@ from server.sites import Site
 from server.storage import schema
 from server.storage.codec import to_text
 from server.storage.store import Store, UnitOfWork
+from server.sync.authority import Standing, standing
 from server.sync.sound import check_sound
 
 _TYPES = {
@@ -112,7 +114,7 @@ def apply(unit: UnitOfWork, site: Site, session: Session, event: Event) -> Outco
             code=before.code,
             params={**before.params, "first": before.status},
         )
-    outcome = _dispatch(unit, site, event)
+    outcome = _judged(unit, site, standing(unit, session, event, site.policy))
     unit.connection.execute(
         insert(events).values(
             id=event.id,
@@ -122,12 +124,25 @@ def apply(unit: UnitOfWork, site: Site, session: Session, event: Event) -> Outco
             recorded=unit.now,
             operator=event.operator,
             uploaded_by=session.practitioner.id,
-            handheld=event.handheld,
+            handheld=session.handheld or event.handheld,
             body=to_text(event),
             outcome=to_text(outcome),
         )
     )
     return outcome
+
+
+def _judged(unit: UnitOfWork, site: Site, found: Standing) -> Outcome:
+    """Apply an event with what stands against its person or time; an answer that is worse already stays."""
+    if found.refused:
+        return Outcome(event_id=found.event.id, status="refused", code=found.refused)
+    outcome = _dispatch(unit, site, found.event)
+    if not found.flagged or outcome.status == "refused":
+        return outcome
+    administrations.doubt(unit, found.event, found.flagged)
+    if outcome.status != "accepted" and outcome.code != "check-incomplete":
+        return replace(outcome, params={**outcome.params, "also": found.flagged})
+    return replace(outcome, status="accepted-exception", code=found.flagged)
 
 
 def _dispatch(unit: UnitOfWork, site: Site, event: Event) -> Outcome:  # noqa: PLR0911 - one per event type

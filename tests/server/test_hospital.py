@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from clinical.exchange import DeviceAssociated, DeviceReleased
 from clinical.records import Allergy, Association, Encounter, Order, Patient, Task, TaskStatus
 from server.his.port import (
     AdmitPatient,
@@ -30,6 +32,7 @@ from server.his.port import (
     UpdatePatient,
 )
 from server.his_store import SqlMessageStore
+from server.sync.events import apply
 
 
 def stay(ward: Any, mrn: str = "1001") -> Encounter:
@@ -292,3 +295,51 @@ def test_messages_are_kept_once_settled_sent_in_order_and_counted(any_ward: Any)
     messages.attempted("m5", state=MessageState.ACCEPTED, ack=b"MSA")
     assert messages.counts() == {"in-error": 1, "out-queued": 1, "out-accepted": 1}
     assert [(one.id, one.attempts) for one in messages.due(any_ward.clock(), limit=9)] == [("m3", 1)]
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_what_happens_in_the_future_by_the_hospitals_word_happens_now(any_ward: Any) -> None:
+    any_ward.admit("1001", "01")
+    now = any_ward.clock.move(minutes=5)
+    later = now + timedelta(hours=6)
+    moved = MovePatient(mrn="1001", visit_number="V1001", place=Place(ward="W1", bed="05"), at=later)
+    applied = any_ward.hospital.apply(moved)
+    assert applied.ok
+    assert "future" in applied.detail
+    first = next(one for one in any_ward.store.picture.all(Association) if one.end is not None)
+    assert first.end == now
+    now = any_ward.clock.move(minutes=5)
+    assert any_ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=later)).ok
+    assert all(one.end is not None and one.end <= now for one in any_ward.store.picture.all(Association))
+    any_ward.admit("1003", "01", "王喆")
+    newest = [one for one in any_ward.store.picture.all(Association) if one.end is None]
+    assert [one.start <= now for one in newest] == [True]
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_an_order_changed_in_the_future_is_changed_now_and_its_planned_start_stays(ward: Any) -> None:
+    ward.admit("1001", "01")
+    order_id = ward.order("1001", "M1")
+    tomorrow = ward.clock() + timedelta(days=1)
+    change = PlaceOrder(
+        mrn="1001", placer_id="M1", start=tomorrow, at=tomorrow, items=(), route="", frequency=""
+    )
+    assert ward.hospital.apply(ChangeOrder(order=change)).detail
+    changed = ward.store.picture.get(Order, order_id)
+    assert (changed.changed_at, changed.start) == (ward.clock(), tomorrow)
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_a_device_is_never_put_on_or_taken_off_in_the_future(ward: Any) -> None:
+    ward.admit("1001", "01")
+    now, later = ward.clock(), ward.clock() + timedelta(hours=6)
+    said: dict[str, Any] = {"sent": now, "operator": "N20713", "handheld": "pda-1", "association_id": "A1"}
+    on = DeviceAssociated(id="d1", at=later, device_id="x:1", encounter_id="E-V1001", **said)
+    ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), on))
+    assert ward.store.picture.get(Association, "A1").start == now
+    off = DeviceReleased(id="d2", at=later, **said)
+    ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), off))
+    assert ward.store.picture.get(Association, "A1").end == now

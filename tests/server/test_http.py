@@ -148,6 +148,32 @@ def test_the_change_feed_is_complete_once_and_then_waits_for_what_changes(
     assert woken[0] < 3
 
 
+@pytest.mark.requirement("R-SRV-32")
+@pytest.mark.hazard("H-SRV-11")
+def test_the_contract_is_shown_to_people_who_are_signed_in(
+    anyone: httpx2.Client, nurse: httpx2.Client
+) -> None:
+    assert problem(anyone.get("/openapi.json")) == (401, "session")
+    assert "/api/v1/checks" in nurse.get("/openapi.json").json()["paths"]
+
+
+@pytest.mark.requirement("R-SRV-31")
+@pytest.mark.hazard("H-SRV-14")
+def test_an_address_that_guesses_is_held_off_and_the_server_goes_on(tmp_path: Path) -> None:
+    server = WardProcess(tmp_path, WARD_FILE)
+    server.start()
+    try:
+        with server.client() as nurse, httpx2.Client(base_url=f"{server.base}/api/v1", timeout=30.0) as guest:
+            answers = [
+                guest.post("/sessions", json={"badge": f"X{number}", "pin": "1"}) for number in range(21)
+            ]
+            assert [answer.status_code for answer in answers] == [401] * 20 + [429]
+            assert int(answers[-1].headers["retry-after"]) > 0
+            assert nurse.get("/me").status_code == 200
+    finally:
+        assert server.stop() == 0
+
+
 def test_another_epoch_means_start_again(nurse: httpx2.Client) -> None:
     assert nurse.get("/wards/W1/changes", params={"since": 1, "epoch": "old"}).json()["complete"]
     assert problem(nurse.get("/wards/W9/changes")) == (404, "ward")

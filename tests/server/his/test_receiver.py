@@ -263,3 +263,16 @@ _SEEDS = {
     "order": "MSH|^~\\&|HIS|H|W|1|20261125||RDE^O11|C1|P|2.6||||||UNICODE UTF-8\rPID|1||P1\rORC|NW|O1\r"
     "TQ1|1||BID||||20261125\rRXE||D^头孢|2||g\rRXR|IV\r".encode(),
 }
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_what_is_noted_of_an_applied_message_is_kept_with_it(
+    receiver: Receiver, store: MemoryMessages, facts: RememberedFacts, admit: Build
+) -> None:
+    facts.answer = Applied(ok=True, detail="A time was in the future.")
+    assert verdict(receiver.handle(admit(), "")) == "AA"
+    (row,) = store.rows
+    assert (row.state, row.error_code, row.detail) == (
+        MessageState.APPLIED, "", "A time was in the future.",
+    )  # fmt: skip

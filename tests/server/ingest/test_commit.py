@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from sqlalchemy import select
 
 from broker import topics
-from broker.messages import AlarmMessage, Backfill, Clock, Readings, Status, Value, encode
+from broker.messages import AlarmMessage, Backfill, Clock, Readings, Status, Value, Wave, encode
 from broker.topics import Up
+from clinical.bedside_check.model import Action
 from clinical.exchange import DeviceAssociated
-from clinical.records import Alarm, AlarmPriority, Generation, Observation
+from clinical.records import Alarm, AlarmPriority, Generation, Observation, Patient
 from server.his.port import DischargePatient, MovePatient, Place
 from server.infusions.flow import FlowWatch
 from server.ingest.commit import BatchWriter, Written
@@ -121,10 +123,6 @@ def test_history_from_a_clock_that_was_never_set_waits_for_a_person(line: Line) 
 @pytest.mark.requirement("R-SRV-11")
 @pytest.mark.hazard("H-SRV-02")
 def test_demo_readings_and_alarms_never_reach_a_real_patient(ward: Any) -> None:
-    from dataclasses import replace
-
-    from clinical.records import Patient
-
     ward.admit("1001", "01")
     ward.store.write(lambda unit: unit.put(replace(unit.get(Patient, "P-1001"), generation=Generation.REAL)))
     line = Line(ward)
@@ -240,6 +238,141 @@ def test_a_device_scanned_onto_another_patient_moves_with_the_scan(line: Line) -
     assert ward.store.write(lambda unit: apply(unit, ward.site, session, event)).status == "accepted"
     line.write(line.reading(ward.clock() - timedelta(seconds=30)), line.reading())
     assert line.filed() == [("E-V1001", ""), ("E-V1002", "")]
+
+
+def alarm_said(line: Line, **said: Any) -> AlarmMessage:
+    fields: dict[str, Any] = {
+        "id": "a1",
+        "condition": "limit-low",
+        "kind": "physiological",
+        "priority": AlarmPriority.HIGH,
+        "phase": "start",
+        "effective": line.ward.clock(),
+        "device": OXIMETER,
+        "generation": Generation.DEMO,
+    }
+    return AlarmMessage(**(line.head() | fields | said))
+
+
+def present_alarms(line: Line) -> list[tuple[str, str]]:
+    return [(one.condition, one.priority.value) for one in line.ward.store.picture.all(Alarm) if one.present]
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_a_reading_from_the_future_hides_nothing_and_its_node_is_told_of(line: Line) -> None:
+    ahead = line.ward.clock() + timedelta(hours=2)
+    written = line.write(line.reading(ahead, values=[Value(code=SPO2, n=Decimal(99), unit="%")]))
+    assert line.filed() == [("", "clock-ahead")]
+    assert written.shown == []
+    assert line.ward.store.picture.get(Observation, f"P-1001/{SPO2}") is None
+    line.write(line.reading(ahead))
+    assert present_alarms(line) == [("clock-ahead", "Me")]
+    line.ward.clock.move(seconds=10)
+    line.write(line.reading(values=[Value(code=SPO2, n=Decimal(88), unit="%")]))
+    assert line.ward.store.picture.get(Observation, f"P-1001/{SPO2}").value == Decimal(88)
+    assert present_alarms(line) == []
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+@pytest.mark.parametrize(
+    ("seconds", "uncertainty_ms", "filed"),
+    [(1.9, 0, True), (2.1, 0, False), (4.0, 5_000, True), (5.1, 5_000, False), (61.0, 80_000_000, False)],
+)
+def test_a_time_may_be_ahead_by_what_its_clock_may_be_off(
+    line: Line, seconds: float, uncertainty_ms: int, filed: bool
+) -> None:
+    clock = Clock(state="holdover", uncertainty_ms=uncertainty_ms)
+    line.write(line.reading(line.ward.clock() + timedelta(seconds=seconds), clock=clock))
+    assert line.filed() == [("E-V1001", "") if filed else ("", "clock-ahead")]
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_history_with_right_times_does_not_end_the_alarm_of_a_clock_that_is_ahead(line: Line) -> None:
+    line.write(line.reading(line.ward.clock() + timedelta(hours=2)))
+    line.write(line.reading(line.ward.clock() - timedelta(minutes=1)), history=True)
+    assert present_alarms(line) == [("clock-ahead", "Me")]
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_an_alarm_from_the_future_begins_now_and_can_end(line: Line) -> None:
+    line.write(alarm_said(line, effective=line.ward.clock() + timedelta(days=1)))
+    alarm = next(line.ward.store.picture.all(Alarm))
+    assert (alarm.started_at, alarm.encounter_id) == (line.ward.clock(), "E-V1001")
+    line.ward.clock.move(seconds=5)
+    line.write(alarm_said(line, phase="end"))
+    assert present_alarms(line) == []
+
+
+@pytest.mark.requirement("R-SRV-26")
+@pytest.mark.hazard("H-SRV-12")
+def test_a_wave_from_the_future_is_shown_to_nobody(line: Line) -> None:
+    ahead = line.ward.clock() + timedelta(minutes=1)
+    wave = Wave(
+        **line.head(), id="w1", device=OXIMETER, effective=ahead, code="MDC_PULS_OXIM_PLETH", unit="1",
+        rate_hz=75.0, gain=1.0, generation=Generation.DEMO, samples=b"\x00\x00",
+    )  # fmt: skip
+    assert line.write(wave).waves == []
+    assert present_alarms(line) == [("clock-ahead", "Me")]
+
+
+@pytest.mark.requirement("R-SRV-12")
+@pytest.mark.hazard("H-SRV-07")
+def test_a_clock_that_may_be_off_by_ages_counts_as_never_set(line: Line) -> None:
+    wild = line.reading(clock=Clock(state="synchronised", uncertainty_ms=10**15))
+    found = decode_packet(packet(topics.up("bed-01", Up.READINGS), encode(wild)))
+    assert isinstance(found, Decoded)
+    assert isinstance(found.message, Readings)
+    assert found.message.clock == Clock(state="unset", uncertainty_ms=86_400_000)
+    line.write(found.message)
+    assert line.filed() == [("", "time-border")]
+
+
+@pytest.mark.requirement("R-SRV-11")
+@pytest.mark.hazard("H-SRV-02")
+def test_an_alarm_that_names_a_bag_reaches_it_only_from_its_own_device(line: Line) -> None:
+    ward = line.ward
+    task = ward.task_of(ward.order_bag("1001", "B1"))
+    ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), ward.started(
+        "s1", task, ward.request("q1", Action.START))))  # fmt: skip
+    before = present_alarms(line)
+    line.write(alarm_said(line, condition="no-flow", infusion="I-s1"))
+    assert present_alarms(line) == before
+    with ward.store.reading() as connection:
+        kinds = list(connection.scalars(select(schema.node_events.c.kind)))
+    assert kinds == ["alarm-other-device"]
+    line.write(alarm_said(line, condition="no-flow", infusion="I-s1", device="ble:c0-00-00-00-01-01"))
+    assert ("no-flow", "Hi") in present_alarms(line)
+
+
+@pytest.mark.requirement("R-SRV-11")
+@pytest.mark.hazard("H-SRV-02")
+def test_a_demo_alarm_that_names_a_real_patients_bag_is_dropped_and_kept_as_an_event(line: Line) -> None:
+    ward = line.ward
+    task = ward.task_of(ward.order_bag("1001", "B1"))
+    ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), ward.started(
+        "s1", task, ward.request("q1", Action.START))))  # fmt: skip
+    ward.store.write(lambda unit: unit.put(replace(unit.get(Patient, "P-1001"), generation=Generation.REAL)))
+    before = present_alarms(line)
+    line.write(alarm_said(line, condition="no-flow", infusion="I-s1", device="ble:c0-00-00-00-01-01"))
+    assert present_alarms(line) == before
+    with ward.store.reading() as connection:
+        kinds = list(connection.scalars(select(schema.node_events.c.kind)))
+    assert kinds == ["alarm-not-real"]
+
+
+@pytest.mark.requirement("R-SRV-27")
+@pytest.mark.hazard("H-SRV-02")
+def test_a_node_of_no_ward_reaches_no_patient_and_the_engineer_is_told(line: Line) -> None:
+    line.write(line.reading(node="stranger"), alarm_said(line, node="stranger"))
+    assert line.filed() == [("", "foreign-node")]
+    alarms = [one for one in line.ward.store.picture.all(Alarm) if one.present]
+    assert [(one.condition, one.kind, one.patient_id) for one in alarms] == [
+        ("foreign-node", "technical", "")
+    ]
 
 
 def packet(topic: str, payload: bytes) -> Packet:

@@ -149,3 +149,57 @@ def test_one_message_the_store_cannot_take_is_put_aside_and_the_others_go_in(war
     event.remove(ward.store.engine, "before_cursor_execute", refuse)
     assert sorted(broker.acknowledged) == [1, 2, 3]
     assert (ingest.counts.stored, ingest.counts.quarantined) == (2, 1)
+
+
+@pytest.mark.requirement("R-SRV-12")
+@pytest.mark.hazard("H-SRV-07")
+def test_a_message_that_breaks_the_writer_is_put_aside_and_the_others_go_in(
+    ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from server.ingest import commit
+
+    uncertainty = commit.uncertainty_of
+
+    def breaks(message: Any, *rest: Any, **said: Any) -> Any:
+        if message.id == "r2":
+            raise OverflowError("days too large")
+        return uncertainty(message, *rest, **said)
+
+    monkeypatch.setattr(commit, "uncertainty_of", breaks)
+
+    async def script(ingest: Ingest) -> None:
+        for seq in (1, 2, 3):
+            ingest.received(packet(ward, seq))
+        await asyncio.sleep(0.4)
+
+    ingest, broker = play(ward, script)
+    assert sorted(broker.acknowledged) == [1, 2, 3]
+    assert (ingest.counts.stored, ingest.counts.quarantined) == (2, 1)
+
+
+@pytest.mark.requirement("R-SRV-12")
+@pytest.mark.hazard("H-SRV-07")
+def test_storing_that_stands_still_is_told_while_messages_wait(
+    ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.ingest.service.STALL_S", 0.1)
+
+    async def script(ingest: Ingest) -> None:
+        await asyncio.sleep(0.2)
+        assert ingest.state()["ok"]  # nothing waits: silence is no fault
+        release = asyncio.Event()
+        write = ingest._store.write_async
+
+        async def held(use_case: Any) -> Any:
+            await release.wait()
+            return await write(use_case)
+
+        monkeypatch.setattr(ingest._store, "write_async", held)
+        ingest.received(packet(ward, 1))
+        await asyncio.sleep(0.3)
+        assert not ingest.state()["ok"]
+        release.set()
+        await asyncio.sleep(0.2)
+        assert ingest.state()["ok"]
+
+    play(ward, script)

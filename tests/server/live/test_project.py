@@ -19,12 +19,15 @@ from websockets.sync.client import ClientConnection, connect
 
 from broker.messages import Wave
 from clinical.bedside_check.model import Action
+from clinical.errors import RefusedError, UnavailableError
 from clinical.records import AlarmPriority, Flow, Generation, Validity
 from server.alarms import service as alarms
+from server.live import routes
 from server.live.hub import Hub
 from server.live.project import Projector, masked
 from server.live.vitals import Shown
 from server.live.waves import frame
+from server.people.errors import SignInError
 from server.sync.events import apply
 from tests.support.server_process import WardProcess
 
@@ -171,6 +174,48 @@ def closed_with(socket: ClientConnection) -> int | None:
     return socket.close_code
 
 
+class StillSocket:
+    """A socket whose peer says nothing; keeps the code it was closed with."""
+
+    code: int | None = None
+
+    async def receive(self) -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {"type": "websocket.disconnect"}
+
+    async def close(self, code: int) -> None:
+        self.code = code
+
+
+class StillScreen:
+    async def run(self, epoch: str | None, seq: int) -> None:
+        del epoch, seq
+        await asyncio.sleep(60)
+
+
+@pytest.mark.requirement("R-SRV-32")
+@pytest.mark.hazard("H-SRV-11")
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(SignInError("session", "it has ended"), 4401), (RefusedError("role", "another role"), 4403)],
+)
+def test_a_screen_closes_when_its_session_ends(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: int
+) -> None:
+    answers: list[Exception] = [UnavailableError("storage", "it rests"), error]
+
+    def session(_socket: Any) -> Any:
+        raise answers.pop(0)
+
+    monkeypatch.setattr(routes, "RECHECK_S", 0.01)
+    monkeypatch.setattr(routes, "current_session", session)
+    socket = StillSocket()
+    asyncio.run(asyncio.wait_for(routes._serve(socket, StillScreen(), {"seq": 0}), 10))  # type: ignore[arg-type]
+    assert (socket.code, answers) == (code, [])
+
+
+@pytest.mark.requirement("R-SRV-32")
+@pytest.mark.hazard("H-SRV-11")
 def test_the_socket_wants_a_session_its_own_origin_and_a_hello(tmp_path: Path) -> None:
     server = WardProcess(tmp_path, WARD_FILE)
     server.start()
@@ -183,6 +228,10 @@ def test_the_socket_wants_a_session_its_own_origin_and_a_hello(tmp_path: Path) -
         evil = connect(address, additional_headers=bearer, origin="http://evil.test")  # type: ignore[arg-type]
         with evil as foreign:
             assert closed_with(foreign) == 4403
+        with server.client("E90001", "9517") as client:
+            engineer = {"authorization": client.headers["authorization"]}
+        with connect(address, additional_headers=engineer) as curious:
+            assert closed_with(curious) == 4403
         with connect(address, additional_headers=bearer) as rude:
             rude.send("[1]")
             assert closed_with(rude) == 4400

@@ -1,0 +1,82 @@
+"""Who may say what: an event counts by the person it names, and that person has to be proven.
+
+Handhelds are shared, so a colleague may upload what another nurse did on the same handheld. A dose that was
+reported as given by somebody on the ward is never refused: what cannot be proven is stored with a flag and
+an alarm. What merely asks for something — silencing an alarm — is refused instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from clinical.exchange import (
+    AdministrationRecorded,
+    AlarmAcknowledged,
+    Event,
+    InfusionChanged,
+    InfusionStarted,
+    ScanRefused,
+)
+from clinical.policy import SitePolicy
+from clinical.records import Practitioner
+from server.people import store as people
+from server.people.service import ACKNOWLEDGING, CLINICAL, Session
+from server.storage.store import UnitOfWork
+
+AHEAD = timedelta(minutes=1)
+"""How far a handheld's clock may be ahead before its word on the time is doubted."""
+SLACK = timedelta(minutes=2)
+"""How far clocks may be apart when an event is held against the life of a session."""
+DOSES = (AdministrationRecorded, InfusionStarted, InfusionChanged)
+"""What says that something happened to a patient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An event as it may be applied: refused with a code, or flagged with one, or neither."""
+
+    event: Event
+    refused: str = ""
+    flagged: str = ""
+
+
+def standing(unit: UnitOfWork, session: Session, event: Event, policy: SitePolicy) -> Standing:
+    """Judge who says it and when; the handheld is the session's own, whatever the event says."""
+    doubt = _doubt(unit, session, event, policy)
+    event = replace(event, handheld=session.handheld or event.handheld)
+    if doubt and not (isinstance(event, DOSES) and _is_of_the_ward(session)):
+        return Standing(event=event, refused=doubt)
+    if event.at > unit.now + AHEAD:
+        return Standing(event=replace(event, at=unit.now), flagged=doubt or "TIME-FUTURE")
+    return Standing(event=event, flagged=doubt)
+
+
+def _doubt(unit: UnitOfWork, session: Session, event: Event, policy: SitePolicy) -> str:
+    """Why the event's person may not have done this; empty when nothing speaks against it."""
+    if not is_proven(unit, session, event):
+        return "operator-unproven"
+    person = unit.get(Practitioner, event.operator)
+    roles = set(person.roles) if person is not None else set()
+    return "" if isinstance(event, ScanRefused) or roles & set(_wanted(event, policy)) else "role"
+
+
+def _wanted(event: Event, policy: SitePolicy) -> tuple[str, ...]:
+    return ACKNOWLEDGING if isinstance(event, AlarmAcknowledged) else policy.giving_roles
+
+
+def _is_of_the_ward(session: Session) -> bool:
+    return bool(set(CLINICAL) & set(session.practitioner.roles))
+
+
+def is_proven(unit: UnitOfWork, session: Session, event: Event) -> bool:
+    """Whether the event's person is the one signed in, or was, on the same handheld, when it was written."""
+    if event.operator == session.practitioner.id:
+        return True
+    if not session.handheld:
+        return False
+    rows = people.sessions_on(unit.connection, event.operator, session.handheld)
+    return any(
+        row.created - SLACK <= event.sent <= min(row.ended or row.expires, row.expires) + SLACK
+        for row in rows
+    )
