@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image, ImageGrab
@@ -64,6 +62,14 @@ class Hand:
     def __init__(self, display: dict[str, str]) -> None:
         self.display = display
 
+    async def waits(self, token: str, where: tuple[int, int], what: str, within_s: float = 60) -> None:
+        deadline = time.monotonic() + within_s
+        while not await asyncio.to_thread(self.sees, token, where):
+            if time.monotonic() > deadline:
+                self.picture("unexpected")
+                raise AssertionError(f"{what}; see the picture 'unexpected'")
+            await asyncio.sleep(0.1)
+
     async def scan(self, code: str, token: str, where: tuple[int, int]) -> None:
         """Scan until the screen answers: a burst that a busy machine cut is refused, and one scans again."""
         for _ in range(5):
@@ -92,13 +98,6 @@ class Hand:
     def sees(self, token: str, where: tuple[int, int]) -> bool:
         wanted = theme.LIGHT[token].lstrip("#")
         return self.picture().getpixel(where) == tuple(int(wanted[at : at + 2], 16) for at in (0, 2, 4))
-
-
-async def until(condition: Callable[[], Any], what: str, within_s: float = 60) -> None:
-    deadline = time.monotonic() + within_s
-    while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, what
-        await asyncio.sleep(0.1)
 
 
 @pytest.mark.requirement("R-SYS-13")
@@ -137,11 +136,11 @@ async def at_the_bedside(
     ward: DemoWard, server: Colleague, hand: Hand, bags: dict[str, Bag], shift: Shift
 ) -> None:
     """Sign in, STOP, GIVE, start: what a nurse does with scanner and fingers."""
-    await until(lambda: hand.sees("brand", (240, 6)), "the sign-in page should appear")
+    await hand.waits("brand", (240, 6), "the sign-in page should appear")
     await hand.scan(hospital.encode("badge", shift.person), "card", (60, 333))
     for digit in pins()[shift.person]:
         hand.touch(KEYS[digit])
-    await until(lambda: hand.sees("brand", (205, 740)), "badge and PIN should open the task list")
+    await hand.waits("brand", (205, 740), "badge and PIN should open the task list")
     facts = (await server.changes()).facts
     stay = next(one for one in facts.encounters if one.bed == shift.bed)
     patient = next(one for one in facts.patients if one.id == stay.patient_id)
