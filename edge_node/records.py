@@ -3,7 +3,8 @@
 The node remembers which record it took last from each meter and asks from that one on, so that a context
 that a power cut separated from its result is fetched again. The last record comes a second time and is
 known by its number and time. If it does not come, or with another time, the meter's memory was cleared
-and numbered anew: then everything is asked for.
+and numbered anew: then everything is asked for. Until one of the two is certain nothing that arrives moves
+the place where the next download begins: a link cut in between would leave a hole that nobody asks for.
 """
 
 from __future__ import annotations
@@ -37,10 +38,14 @@ class RecordBook:
     def __init__(self) -> None:
         self._last: dict[str, Record] = {}
         self._session: dict[str, dict[int, str]] = {}
+        self._gapless: set[str] = set()
 
     def note(self, device: str, record: Record) -> None:
-        """A record was taken; the last one noted is where the next download begins."""
-        self._last[device] = record
+        """A record was taken; the last one without a gap before it is where the next download begins."""
+        if record == self._last.get(device):
+            self._gapless.add(device)
+        if device in self._gapless:
+            self._last[device] = record
         session = self._session.setdefault(device, {})
         session[record.number] = record.time
         if len(session) > SESSION_RECORDS:
@@ -50,9 +55,21 @@ class RecordBook:
         """The record that was taken last, also by an earlier process."""
         return self._last.get(device)
 
-    def begin(self, device: str) -> None:
-        """A new session: what the meter says now is compared with nothing it said before."""
+    def begin(self, device: str, *, from_first: bool) -> None:
+        """A new download: what the meter says now is compared with nothing it said before.
+
+        Args:
+            device: The meter.
+            from_first: Its oldest record comes first, so nothing can be missing before what comes.
+        """
         self._session.pop(device, None)
+        self._gapless.discard(device)
+        if from_first:
+            self._gapless.add(device)
+
+    def end(self, device: str) -> None:
+        """The download is over; a record that still comes does not move where the next one begins."""
+        self._gapless.discard(device)
 
     def came(self, device: str, record: Record) -> bool:
         """Whether this very record came in this session."""
@@ -102,18 +119,22 @@ async def download(source: RecordSource, send: Send, answers: asyncio.Queue[byte
     Raises:
         LinkLostError: The meter refused or fell silent.
     """
-    source.book.begin(source.device)
     last = None if source.everything else source.book.last(source.device)
-    if last is None:
+    try:
+        if last is not None:
+            source.book.begin(source.device, from_first=False)
+            await _ask(source, racp.report_since(last.number), send, answers)
+            if source.book.came(source.device, last):
+                return
+        source.book.begin(source.device, from_first=True)
         await _ask(source, racp.report_all(), send, answers)
-        return
-    await _ask(source, racp.report_since(last.number), send, answers)
-    await asyncio.sleep(SETTLE_S)
-    if not source.book.came(source.device, last):
-        await _ask(source, racp.report_all(), send, answers)
+    finally:
+        source.book.end(source.device)
 
 
 async def _ask(source: RecordSource, request: bytes, send: Send, answers: asyncio.Queue[bytes]) -> None:
+    while not answers.empty():
+        answers.get_nowait()  # an answer that came twice is no answer to this request
     await send(request)
     try:
         async with asyncio.timeout(source.timeout_s):
@@ -122,6 +143,7 @@ async def _ask(source: RecordSource, request: bytes, send: Send, answers: asynci
         raise LinkLostError("records-timeout", "transient") from None
     if code not in source.complete_codes:
         raise LinkLostError("records-refused", "broken")
+    await asyncio.sleep(SETTLE_S)
 
 
 async def _answer(answers: asyncio.Queue[bytes]) -> int:

@@ -165,7 +165,8 @@ async def _one_link(
 
 async def _next_frame(frames: asyncio.Queue[Frame | LinkLostError], quiet_s: float) -> Frame:
     try:
-        item = await asyncio.wait_for(frames.get(), quiet_s)
+        async with asyncio.timeout(quiet_s):  # wait_for of Python 3.11 can swallow a cancellation
+            item = await frames.get()
     except TimeoutError:
         raise LinkLostError("quiet", "transient") from None
     if isinstance(item, LinkLostError):

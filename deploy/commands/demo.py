@@ -70,7 +70,8 @@ async def _for_people(args: argparse.Namespace, started: float) -> int:
         window = _open_handheld(ward.directory, ward.url, ward.ca_file, args.lang)
         play = asyncio.create_task(director.run())
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), args.seconds or None)
+            async with asyncio.timeout(args.seconds or None):
+                await stop.wait()
         _say("Stopping …")
         play.cancel()
         if window is not None:
@@ -133,7 +134,8 @@ async def _headless(args: argparse.Namespace, started: float) -> int:
     task = asyncio.ensure_future(rehearse(args.keep, seconds=args.seconds, started=started, say=_say))
     for one in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(one, task.cancel)
-    report = await asyncio.wait_for(task, args.seconds + GRACE_S)
+    async with asyncio.timeout(args.seconds + GRACE_S):
+        report = await task
     _print(report, as_json=args.json)
     return 0 if report.passed else 1
 

@@ -121,7 +121,8 @@ class BleRadio:
         self._heard_at = loop.time()
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._restart.wait(), SCANNER_QUIET_S / 4)
+                async with asyncio.timeout(SCANNER_QUIET_S / 4):
+                    await self._restart.wait()
                 return "radio-restarted"
             await self._free_orphans()
             if loop.time() - self._heard_at > SCANNER_QUIET_S and not self._links:

@@ -104,7 +104,8 @@ class MllpServer:
             self._talking.discard(task)
             writer.close()
             with contextlib.suppress(ConnectionError, TimeoutError, ssl.SSLError):
-                await asyncio.wait_for(writer.wait_closed(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await writer.wait_closed()
             self._connections.discard(task)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,7 +123,8 @@ class MllpServer:
     async def _read(self, reader: asyncio.StreamReader, deframer: Deframer) -> bytes:
         """Read on; an open frame must go on in time, an idle connection may stay as long as it likes."""
         limit = self.settings.frame_timeout_s if deframer.is_inside else None
-        return await asyncio.wait_for(reader.read(_CHUNK), limit)
+        async with asyncio.timeout(limit):
+            return await reader.read(_CHUNK)
 
     async def _answer(self, received: Received, writer: asyncio.StreamWriter, peer: str) -> None:
         """Answer one message before the next one of this connection is looked at: order is kept."""
@@ -239,11 +241,13 @@ class MllpClient:
         """
         try:
             if self._writer is None:
-                await asyncio.wait_for(self._connect(), self.timeout_s)
+                async with asyncio.timeout(self.timeout_s):
+                    await self._connect()
             writer = self._writer
             if writer is not None:
                 writer.write(frame(message))
-                await asyncio.wait_for(writer.drain(), self.timeout_s)
+                async with asyncio.timeout(self.timeout_s):
+                    await writer.drain()
         except (OSError, TimeoutError, ssl.SSLError) as error:
             await self.close()
             raise _unreachable(self.host, self.port) from error
@@ -260,7 +264,8 @@ class MllpClient:
             UnavailableError: None came in time, or the connection broke.
         """
         try:
-            return await asyncio.wait_for(self._next(), self.timeout_s)
+            async with asyncio.timeout(self.timeout_s):
+                return await self._next()
         except (OSError, TimeoutError, ssl.SSLError, EOFError) as error:
             await self.close()
             raise UnavailableError(
@@ -288,7 +293,8 @@ class MllpClient:
         if writer is not None:
             writer.close()
             with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
-                await asyncio.wait_for(writer.wait_closed(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await writer.wait_closed()
 
 
 def _unreachable(host: str, port: int) -> UnavailableError:

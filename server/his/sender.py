@@ -96,7 +96,8 @@ class Sender:
                 self._wake.clear()
                 pause = await self._pass_or_pause(poll_s)
                 try:
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
         finally:

@@ -201,7 +201,8 @@ class Screen:
                 beat_at = loop.time() + 1.0
                 await self._send({"t": "hb", "seq": self._hub.seq, "now": _millis(self._hub.clock())})
             try:
-                await asyncio.wait_for(self._wake.wait(), max(0.01, beat_at - loop.time()))
+                async with asyncio.timeout(max(0.01, beat_at - loop.time())):
+                    await self._wake.wait()
             except TimeoutError:
                 continue
             self._wake.clear()

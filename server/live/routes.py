@@ -28,7 +28,8 @@ async def central(socket: WebSocket) -> None:
     if hub is None:
         return
     try:
-        hello = await asyncio.wait_for(_message(socket), HELLO_S)
+        async with asyncio.timeout(HELLO_S):
+            hello = await _message(socket)
     except (TimeoutError, ValueError, WebSocketDisconnect):
         await _close(socket, _BAD)
         return

@@ -72,7 +72,8 @@ class ChangeSignal:
         if self._closed or seconds <= 0 or self._loud > since:
             return
         try:
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()
         except TimeoutError:
             return
 
