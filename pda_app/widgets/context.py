@@ -8,6 +8,7 @@ any kv file is read.
 # Kivy ships no types: its widget classes are Any to the type checker.
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +24,26 @@ from pda_app.widgets.icons import glyph
 from pda_app.widgets.words import word
 
 
-class Theme(EventDispatcher):
+class _Watched(EventDispatcher):
+    """An object whose properties kv rules watch; no widget dies while its rules run.
+
+    A rule holds its widget weakly, and a screen that was left is a cycle of references: collected while
+    its own rule runs, the rule would raise and the window would end with it.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not gc.isenabled():  # inside another change, or collected by hand
+            super().__setattr__(name, value)
+            return
+        gc.collect()
+        gc.disable()
+        try:
+            super().__setattr__(name, value)
+        finally:
+            gc.enable()
+
+
+class Theme(_Watched):
     """Colours, text size and the layout switches, live.
 
     ``fs(points)`` gives a font size in pixels, ``box(points, lines)`` the height of lines of it,
@@ -52,9 +72,14 @@ class Theme(EventDispatcher):
     def fit(self, width: float, height: float) -> None:
         """Choose the layout for a window of this size in pixels."""
         factor = Metrics.density * self.scale
-        self.compact = height / factor < theme.COMPACT_BELOW_DP
-        self.tight = height / factor < theme.TIGHT_BELOW_DP
-        self.narrow = width / factor < theme.NARROW_BELOW_DP
+        fitting = {
+            "compact": height / factor < theme.COMPACT_BELOW_DP,
+            "tight": height / factor < theme.TIGHT_BELOW_DP,
+            "narrow": width / factor < theme.NARROW_BELOW_DP,
+        }
+        for name, value in fitting.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
 
     def _recolour(self, *_: object) -> None:
         tokens = theme.DARK if self.dark else theme.LIGHT
@@ -79,7 +104,7 @@ def keep_together(text: str) -> str:
     return _AMOUNT.sub("\u00a0", text)
 
 
-class Texts(EventDispatcher):
+class Texts(_Watched):
     """The texts of the chosen language; both functions are replaced when the language changes.
 
     In kv: ``tr.t(text)`` for what a presenter says, ``tr.w('nav-today')`` for a fixed word of the screen.

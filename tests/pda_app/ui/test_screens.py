@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from kivy.factory import Factory
+from kivy.lang import Builder
 
 from pda_app.theme import TEXT_SCALES
 from pda_app.widgets.context import th
@@ -73,3 +75,24 @@ def save(driver: Driver, name: str, variant: str, *, dark: bool) -> None:
         th.dark = True
         driver.picture(f"handheld_{name}_{variant}_dark")
         th.dark = False
+
+
+LEFT = """
+#:import collect gc.collect
+<Left@Label>:
+    tint: 'ink'
+    color: (collect(), th.c(self.tint))[1]
+"""
+
+
+def test_a_screen_that_was_left_may_be_collected_while_the_theme_changes(driver: Driver) -> None:
+    Builder.load_string(LEFT, filename="left.kv")
+    try:
+        gone = Factory.Left()
+        gone.itself = gone  # a cycle: only the collector frees it
+        del gone
+        th.dark = True
+    finally:
+        th.dark = False
+        Builder.unload_file("left.kv")
+        Factory.unregister("Left")
