@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import edge_decoders
 from broker.local import LocalBroker
 from broker.messages import Readings
 from broker.messages import decode as decode_message
@@ -261,8 +262,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure() -> list[dict[str, Any]]:
-    """The same as the list of results that ``wardlink bench`` prints."""
-    return [{"id": "edge-node-load", **document()}]
+    """The load of one node, and its decoding beside that of TheengsDecoder, as ``wardlink bench`` prints."""
+    return [{"id": "edge-node-load", **document()}, *edge_decoders.compare()]
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def configuration(
         "persistence true",
         f"persistence_location {state_dir.resolve()}/",
         "autosave_interval 5",
-        "max_inflight_messages 1000",
+        "max_inflight_messages 20000",
         "max_queued_messages 200000",
         f"max_packet_size {MAX_PAYLOAD + PACKET_OVERHEAD}",
         "set_tcp_nodelay true",

@@ -5,7 +5,7 @@ Words are BICEPS and IEC 60601-1-8: *presence* (the condition holds), *signal* (
 visible until its condition ends; a latching one stays until a person has seen it, even when the condition is
 over; one that goes on too long after an acknowledgement speaks again. Nothing here has a clock.
 
-Source: IEC 60601-1-8 (clause 6.8 to 6.10, terms); ``standards`` fact sheet §6.3; delays and escalation are
+Source: IEC 60601-1-8 (clause 6.8 to 6.10, terms); delays and escalation are
 proposals of the site policy.
 """
 

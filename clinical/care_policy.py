@@ -3,7 +3,7 @@
 Part of the site policy. Fixed by standards are 15 minutes, 30 minutes from issue, 4 hours and 24 hours for
 blood and 20 minutes for a skin test; everything else is a *proposal* that the hospital has to sign.
 
-Source: bc-1 §5.9 and §5.10; ``standards`` fact sheet §7.1 to §7.4.
+Source: bc-1 §5.9 and §5.10; WS/T 433-2013 (transfusion), WS/T 431-2013 (nursing grades).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from clinical.errors import BadInputError
+from clinical.infusion.arithmetic import DROP_FACTORS, MAX_DROPS_PER_S
 
 
 def _demand(good: bool, message: str) -> None:
@@ -111,9 +112,35 @@ class FluidPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InfusionPolicy:
+    """What the ward hangs up by default, and the words a nurse chooses from."""
+
+    drops_per_ml: int = 20  # drop factor when neither the order nor the consumable names one
+    beyond_use_h: int = 24  # a mixed bag at room temperature
+    max_gtt_min: Decimal = Decimal(400)  # faster than anybody counts: a number above is a slip
+    sites: tuple[str, ...] = (
+        "left-hand", "right-hand", "left-forearm", "right-forearm", "left-elbow", "right-elbow", "picc",
+        "cvc", "port", "other",
+    )  # fmt: skip
+    site_findings: tuple[str, ...] = (
+        "normal", "redness", "swelling", "leak", "pain", "blocked", "other",
+    )  # fmt: skip
+    stop_reasons: tuple[str, ...] = (
+        "order-stopped", "reaction", "site-problem", "patient-refused", "procedure", "other",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        """Refuse a drop factor that no set has, and bounds that would let slips through or refuse all."""
+        _demand(self.drops_per_ml in DROP_FACTORS, f"infusion: drops_per_ml is one of {DROP_FACTORS}")
+        _demand(0 < self.beyond_use_h <= 72, "infusion: a mixed bag is used within 72 hours")
+        _demand(0 < self.max_gtt_min <= MAX_DROPS_PER_S * 60, "infusion: max_gtt_min is at most 720")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CarePolicy:
     """Everything beside drugs and infusions that has limits."""
 
+    infusion: InfusionPolicy = InfusionPolicy()
     blood: BloodPolicy = BloodPolicy()
     specimen: SpecimenPolicy = SpecimenPolicy()
     skin_test: SkinTestPolicy = SkinTestPolicy()

@@ -66,6 +66,16 @@ class TransfusionEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SampleNeed:
+    """What an order for a sample asks for."""
+
+    container: str = ""  # the tube the test needs; empty = any
+    fasting: bool = False
+    trough_of: str = ""  # ingredient that must not have been given since its last slot
+    second_person: bool = False  # a sample for a cross-match
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Specimen:
     """One tube to be filled; ``id`` is what its label's barcode says."""
 

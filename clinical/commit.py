@@ -12,18 +12,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from clinical.bedside_check.case import GIVEN
-from clinical.bedside_check.model import CheckResult, Severity
-from clinical.records import Administration, Order, Task
+from clinical.bedside_check.model import Action, CheckResult, Finding, OverrideClass, Severity
+from clinical.records import DISCONTINUED, Administration, Order, Task, TaskStatus
 from clinical.windows import DONE
 
+if TYPE_CHECKING:
+    from clinical.policy import SitePolicy
+
 ACCEPTED, EXCEPTION, DUPLICATE, REPLAYED = "accepted", "accepted-exception", "duplicate", "replayed"
-_STOPPED = frozenset({"stopped", "cancelled", "entered-in-error"})
 _OF_THE_ASKING = ("SYS-", "TASK-", "TIME-FUTURE", "TIME-DUP", "TIME-ONCE-DONE")
 """What speaks of the handheld or of the moment of asking says nothing about an act that is done."""
+ACTING = frozenset({
+    Action.GIVE, Action.START, Action.BAG_CHANGE, Action.BLOOD_START, Action.SKINTEST_START, Action.COLLECT,
+    Action.REMOVE, Action.PRN_EFFECT,
+})  # fmt: skip
+"""What a check can ask for that an act reported as done may follow."""
+STATUS_AFTER = {
+    "given": TaskStatus.GIVEN, "partial": TaskStatus.PARTIAL, "held": TaskStatus.HELD,
+    "refused": TaskStatus.REFUSED, "not-given": TaskStatus.NOT_GIVEN,
+    "removed": TaskStatus.COMPLETED, "effect": TaskStatus.COMPLETED,
+}  # fmt: skip
+"""Where a task stands after an act; what follows on a dose is completed."""
 OWNER_MAY_CORRECT = timedelta(hours=24)
-_HEAD_NURSE = "charge-nurse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +49,7 @@ class Act:
     order_version: int
     at: datetime
     outcome: str  # given, partial, held, refused, not-given, running, …
+    action: Action | None = None  # what its check asked for; None when it came without one
 
     @property
     def gives(self) -> bool:
@@ -67,7 +81,8 @@ def judge(
         order: The newest version of its order; None when nobody knows it.
         task: Its task.
         earlier: What is already stored for this task.
-        recheck: The bedside check run again for the charted time, where the caller can.
+        recheck: The bedside check run again for the charted time, where the caller can. One that would have
+            asked for more, or left a question open, makes an exception as well.
     """
     if any(known.id == act.event_id for known in earlier):
         return Commit(status=REPLAYED)
@@ -85,29 +100,58 @@ def _against(act: Act, order: Order | None, task: Task | None, recheck: CheckRes
         return "unknown-task"
     if not act.gives:
         return ""
-    return _order_stands_against(act, order) or _worst_stop(recheck)
+    against = order_stands_against(act, order)
+    if against or recheck is None:
+        return against
+    unfinished = "" if _is_complete(recheck, act) else "check-incomplete"
+    return _worst_stop(recheck) or unfinished or _in_resuscitation(recheck)
 
 
-def _order_stands_against(act: Act, order: Order) -> str:
-    if order.status in _STOPPED and (order.stopped_at is None or act.at >= order.stopped_at):
+def order_stands_against(act: Act, order: Order) -> str:
+    """Return the rule by which the order, as known now, did not stand behind an act when it was done."""
+    if order.status in DISCONTINUED and (order.stopped_at is None or act.at >= order.stopped_at):
         return "ORD-DISCONTINUED"
-    if order.end is not None and act.at >= order.end:
+    if order.status == "completed" or (order.end is not None and act.at >= order.end):
         return "ORD-ENDED"
     if order.status == "on-hold" and (order.changed_at is None or act.at >= order.changed_at):
         return "ORD-ON-HOLD"
-    changed = order.version > act.order_version and (order.changed_at is None or act.at >= order.changed_at)
-    return "ORD-CHANGED" if changed and order.status not in _STOPPED else ""
+    changed = order.version != act.order_version and (order.changed_at is None or act.at >= order.changed_at)
+    return "ORD-CHANGED" if changed and order.status not in DISCONTINUED else ""
 
 
-def _worst_stop(recheck: CheckResult | None) -> str:
+def against(recheck: CheckResult) -> str:
+    """Return what a check that was run again holds against a step of care; empty when nothing."""
+    return _worst_stop(recheck) or ("check-incomplete" if recheck.needs else "")
+
+
+def _worst_stop(recheck: CheckResult) -> str:
     """Return the worst finding about the act itself that nobody accepted."""
-    for finding in recheck.findings if recheck is not None else ():
-        stands = finding.severity in {Severity.STOP, Severity.REFRESH} and not finding.overridden
-        if stands and not finding.code.startswith(_OF_THE_ASKING):
-            return finding.code
-    return ""
+    stops = {Severity.STOP, Severity.REFRESH}
+    return next((one.code for one in recheck.findings if one.severity in stops and _is_open(one)), "")
 
 
-def may_correct(record: Administration, by: str, roles: tuple[str, ...], now: datetime) -> bool:
+def _in_resuscitation(recheck: CheckResult) -> str:
+    """Return what only a resuscitation allowed: right at the bed, and looked at afterwards."""
+    emergency = OverrideClass.EMERGENCY
+    return next((one.code for one in recheck.findings if one.overridden and one.override is emergency), "")
+
+
+def _is_open(finding: Finding) -> bool:
+    unanswered = finding.severity is not Severity.INFO and not finding.overridden
+    return unanswered and not finding.code.startswith(_OF_THE_ASKING)
+
+
+def _is_complete(recheck: CheckResult, act: Act) -> bool:
+    """Tell whether the check of this very act asked for nothing more and left no question open."""
+    if act.action is None:
+        return True
+    fits = act.action in ACTING and recheck.task_id == act.task_id
+    return fits and not recheck.needs and not any(_is_open(one) for one in recheck.findings)
+
+
+def may_correct(
+    record: Administration, by: str, roles: tuple[str, ...], now: datetime, policy: SitePolicy
+) -> bool:
     """Tell whether a person may correct a record: its owner within a day, the head nurse later."""
-    return _HEAD_NURSE in roles or (record.operator == by and now - record.at <= OWNER_MAY_CORRECT)
+    is_head = bool(set(roles) & set(policy.head_nurse_roles))
+    return is_head or (record.operator == by and now - record.at <= OWNER_MAY_CORRECT)

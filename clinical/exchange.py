@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from clinical.bedside_check.model import CheckRequest, CheckResult
+from clinical.chart_records import Assessment, FluidRecord, Round
 from clinical.records import Dose, Facts, Label
 
 
@@ -123,6 +124,37 @@ class PatrolRecorded(EventBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CareRecorded(EventBase):
+    """A step of a transfusion, a sample or a skin test was done; which one is its request's action.
+
+    ``subject_id`` is the blood unit, the specimen or the running skin test. A skin test gets its id from
+    the handheld that placed it, so that it is known offline too. Start and end of a transfusion are those of
+    an infusion.
+    """
+
+    type: Literal["care"] = "care"
+    request: CheckRequest
+    subject_id: str
+    task_id: str = ""
+    order_id: str = ""
+    order_version: int = 0
+    infusion_id: str = ""  # of the running transfusion that was observed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charted(EventBase):
+    """A nurse wrote one thing into the chart: an amount, a scale or a round; exactly one of the three.
+
+    Id, time and person of the record are those of the event.
+    """
+
+    type: Literal["charted"] = "charted"
+    fluid: FluidRecord | None = None
+    assessment: Assessment | None = None
+    round: Round | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceAssociated(EventBase):
     """A device was put on a patient by scanning both labels."""
 
@@ -163,6 +195,8 @@ Event = (
     | InfusionStarted
     | InfusionChanged
     | PatrolRecorded
+    | CareRecorded
+    | Charted
     | DeviceAssociated
     | DeviceReleased
     | AlarmAcknowledged

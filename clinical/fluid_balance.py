@@ -1,6 +1,6 @@
 """Intake and output (出入量), added up by the ward's own shifts and days.
 
-Source: ``standards`` fact sheet §7.2 (a day's sum at the ward's own hour); shifts are site policy.
+Source: the ward's temperature chart (体温单): a day's sum at the ward's own hour; shifts are site policy.
 """
 
 from __future__ import annotations

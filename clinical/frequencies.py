@@ -4,7 +4,7 @@ A code is looked up in the site policy's clock times first, so a hospital change
 ``q<n>h`` and ``q<n>min`` without clock times repeat from the order's start; ``HH:MM,HH:MM`` names fixed
 times, ``@1,3 08:00`` the days of the week as well (1 = Monday).
 
-Source: ``standards`` fact sheet §7.4.
+Source: common frequency codes of orders; clock times are the site's.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Between two values a straight line is assumed, and each band gets the time the line spends in it; a gap
 longer than the policy allows is left out, never filled.
 
-Source: ``standards`` fact sheet §7.1 (bounds, hospital setting); mg/dL = mmol/L x 18.016.
+Source: bounds are the hospital's setting; mg/dL = mmol/L x 18.016.
 """
 
 from __future__ import annotations

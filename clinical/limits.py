@@ -3,14 +3,19 @@
 *Absolute* bounds are where the number cannot be a living person's or the sensor's; a value outside is never
 shown as valid. *Advised* bounds are the default alarm limits of adults; they are not valid for children.
 
-Source: Mindray TM80 p. 64, Edan M3A and Contec CMS8000 manuals as in the ``standards`` fact sheet §7.1;
-absolute bounds are proposals of this product.
+Source: user manuals of Mindray TM80 (p. 64), Edan M3A and Contec CMS8000; absolute bounds are proposals.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+
+from clinical.records import AlarmPriority, age_years
+
+LOW, HIGH = "limit-low", "limit-high"
+"""The two conditions of a value outside its limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +43,12 @@ class Limit:
             value: In this limit's unit.
             standing: What was judged last; it ends only when the value is back by the hysteresis.
         """
-        low_margin = self.hysteresis if standing == "limit-low" else Decimal(0)
-        high_margin = self.hysteresis if standing == "limit-high" else Decimal(0)
+        low_margin = self.hysteresis if standing == LOW else Decimal(0)
+        high_margin = self.hysteresis if standing == HIGH else Decimal(0)
         if self.low is not None and value < self.low + low_margin:
-            return "limit-low"
+            return LOW
         if self.high is not None and value > self.high - high_margin:
-            return "limit-high"
+            return HIGH
         return ""
 
     def is_critical(self, value: Decimal) -> bool:
@@ -86,3 +91,26 @@ ADULT: dict[str, Limit] = {
     for code, unit, least, most, low, high, critical, hysteresis, source in _ROWS
 }  # fmt: skip
 """Default limits of adults by MDC reference id."""
+
+CONTINUOUS = frozenset({
+    "MDC_PULS_OXIM_SAT_O2", "MDC_PULS_OXIM_PULS_RATE", "MDC_ECG_HEART_RATE", "MDC_PULS_RATE", "MDC_RESP_RATE",
+})  # fmt: skip
+"""Codes measured every second: in silence nothing is known. Any other value holds until the next one."""
+ADULT_YEARS = 18
+
+
+def is_adult(born: date | None, today: date) -> bool:
+    """Tell whether the limits of adults apply; a person whose birth date nobody knows counts as one."""
+    return born is None or age_years(born, today) >= ADULT_YEARS
+
+
+def priority(limit: Limit, verdict: str, value: Decimal) -> AlarmPriority:
+    """Return how an alarm of a value outside its limits sounds: a critically low one is of high priority."""
+    critical = verdict == LOW and limit.is_critical(value)
+    return AlarmPriority.HIGH if critical else AlarmPriority.MEDIUM
+
+
+def params(limit: Limit, verdict: str, value: Decimal) -> dict[str, str | float]:
+    """Return what an alarm of a value outside its limits says: code, unit, value and the bound it crossed."""
+    bound = limit.low if verdict == LOW else limit.high
+    return {"code": limit.code, "unit": limit.unit, "measured": float(value), "limit": float(bound or 0)}

@@ -1,7 +1,7 @@
 """What a hospital may set: windows, severities, reasons, drug conditions, flow and alarm thresholds.
 
 The site policy is one versioned document (TOML on disk, a plain mapping on the wire) that handhelds,
-nodes and server all use. Every default is a *proposal* of the fact sheets and has to be signed by the
+nodes and server all use. Every default is a *proposal* and has to be signed by the
 hospital before clinical use. A policy that would weaken a STOP nobody may override is refused.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +18,19 @@ from clinical import plain
 from clinical.bedside_check.model import OverrideClass, Severity
 from clinical.bedside_check.rules import RULES, WEIGHT
 from clinical.care_policy import CarePolicy
+from clinical.drug_policy import (
+    CONDITIONS,
+    DOSE_LIMITS,
+    DUPLICATE_CLASSES,
+    FORM_ROUTES,
+    MULTI_DOSE_FORMS,
+    RATE_LIMITS,
+    DoseLimit,
+    DrugCondition,
+    Pair,
+    RateLimit,
+    Recall,
+)
 from clinical.errors import BadInputError
 
 
@@ -26,7 +38,7 @@ from clinical.errors import BadInputError
 class FlowThresholds:
     """When a measured drip is judged slow, fast, stopped, free, nearly empty or stale.
 
-    Source: bc-1 §5.8 and ``devices`` fact sheet §5.4; all are proposals.
+    Source: bc-1 §5.8; all are proposals.
     """
 
     deviation_warn_percent: float = 10.0
@@ -91,48 +103,6 @@ class ClockTimes:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrugCondition:
-    """A vital sign or laboratory value that must be fresh, and within its limit, before a drug is given."""
-
-    drug: str  # ingredient or class code
-    measure: str  # observation code
-    max_age_min: int
-    kind: str = "vital"  # vital, lab
-    op: str = ""  # "<" or ">": the side that is out; empty = only its presence is asked
-    limit: Decimal = Decimal(0)
-    unit: str = ""
-    severity: Severity = Severity.STOP
-    routes: tuple[str, ...] = ()  # empty = every route
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoseLimit:
-    """Most of one ingredient at once and in any rolling 24 hours, over all products."""
-
-    ingredient: str
-    unit: str
-    single: Decimal | None = None
-    per_day: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Two ingredient or class codes that do not go together (interaction, or in one line)."""
-
-    a: str
-    b: str
-    severity: str = "major"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recall:
-    """A lot that must not be given; an empty lot recalls the whole product."""
-
-    product: str
-    lot: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationStep:
     """Who is told when an alarm stays unacknowledged for so long."""
 
@@ -178,45 +148,6 @@ _CLOCKS = MappingProxyType(
 )
 
 
-def _condition(
-    drug: str,
-    measure: str,
-    age: int,
-    op: str,
-    limit: str,
-    unit: str,
-    kind: str = "vital",
-    severity: Severity = Severity.STOP,
-    routes: tuple[str, ...] = (),
-) -> DrugCondition:
-    return DrugCondition(
-        drug=drug,
-        measure=measure,
-        max_age_min=age,
-        kind=kind,
-        op=op,
-        limit=Decimal(limit),
-        unit=unit,
-        severity=severity,
-        routes=routes,
-    )
-
-
-_DAY = 1440
-_CONDITIONS = (
-    _condition("insulin", "MDC_CONC_GLU_GEN", 60, "<", "3.9", "mmol/L", "lab"),
-    _condition("insulin", "MDC_CONC_GLU_GEN", 60, ">", "22", "mmol/L", "lab", Severity.WARN),
-    _condition("digoxin", "MDC_PULS_RATE", 30, "<", "60", "/min"),
-    _condition("beta-blocker", "MDC_PULS_RATE", 30, "<", "50", "/min"),
-    _condition("beta-blocker", "MDC_PRESS_BLD_NONINV_SYS", 30, "<", "90", "mm[Hg]"),
-    _condition("antihypertensive", "MDC_PRESS_BLD_NONINV_SYS", 30, "<", "90", "mm[Hg]"),
-    _condition("opioid", "MDC_RESP_RATE", 30, "<", "10", "/min"),
-    _condition("warfarin", "MDCX_INR", 7 * _DAY, ">", "4", "1", "lab"),
-    _condition("heparin", "MDCX_PLATELETS", _DAY, "<", "50", "10*9/L", "lab", routes=("IV", "IVPB")),
-    _condition("heparin", "MDCX_APTT", _DAY, "", "0", "s", "lab", routes=("IV", "IVPB")),
-    _condition("potassium", "MDC_CONC_K_GEN", 12 * 60, ">", "5.5", "mmol/L", "lab", routes=("IV", "IVPB")),
-)
-
 _ESCALATION = (
     EscalationStep(priority="Hi", after_s=60.0, to="next-nurse"),
     EscalationStep(priority="Hi", after_s=120.0, to="charge-nurse"),
@@ -233,22 +164,6 @@ _ALARMS = MappingProxyType(
         "no-flow": AlarmTiming(realarm_s=120.0),
         "rate-deviation": AlarmTiming(clear_s=15.0),
         "empty": AlarmTiming(latching=True, realarm_s=120.0),
-    }
-)
-
-_FORM_ROUTES = MappingProxyType(
-    {
-        "tablet": ("PO", "SL", "BU", "NG", "GTT", "PR", "VG"),
-        "capsule": ("PO", "NG", "GTT", "IH"),
-        "oral-liquid": ("PO", "NG", "GTT"),
-        "powder-oral": ("PO", "NG", "GTT"),
-        "suppository": ("PR", "VG"),
-        "patch": ("TD", "TP"),
-        "ointment": ("TP", "OP", "TD"),
-        "eye-drops": ("OP",),
-        "ear-drops": ("OT",),
-        "inhalation": ("IH",),
-        "infusion-solution": ("IV", "IVPB", "SC", "EPI"),
     }
 )
 
@@ -273,20 +188,21 @@ class SitePolicy:
     prescriber_roles: tuple[str, ...] = ("doctor",)
     second_roles: tuple[str, ...] = ("nurse", "charge-nurse", "instructor")
     no_witness_roles: tuple[str, ...] = ("student", "read-only")
-    resuscitation: bool = False  # while on, a telephone read-back may stand for the doctor's own confirmation
-    conditions: tuple[DrugCondition, ...] = _CONDITIONS
-    dose_limits: tuple[DoseLimit, ...] = (
-        DoseLimit(ingredient="paracetamol", unit="g", single=Decimal(1), per_day=Decimal(4)),
-    )
+    head_nurse_roles: tuple[str, ...] = ("charge-nurse",)
+    resuscitation_min: int = 30  # for so long after it was called a doctor's word may be read back
+    verbal_sign_h: int = 6  # by when a doctor signs what was ordered by word of mouth
+    conditions: tuple[DrugCondition, ...] = CONDITIONS
+    dose_limits: tuple[DoseLimit, ...] = DOSE_LIMITS
+    rate_limits: tuple[RateLimit, ...] = RATE_LIMITS
     interactions: tuple[Pair, ...] = ()
     incompatibilities: tuple[Pair, ...] = ()
     recalls: tuple[Recall, ...] = ()
-    duplicate_classes: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({"opioid": 240, "nsaid": 360, "benzodiazepine": 360})
-    )
-    form_routes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _FORM_ROUTES)
+    duplicate_classes: Mapping[str, int] = field(default_factory=lambda: DUPLICATE_CLASSES)
+    form_routes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: FORM_ROUTES)
     site_routes: tuple[str, ...] = ("IM", "SC", "ID", "TD")
     site_rotation_h: int = 24
+    worn_routes: tuple[str, ...] = ("TD",)
+    multi_dose_forms: tuple[str, ...] = MULTI_DOSE_FORMS
     meal_classes: tuple[str, ...] = ("meal-insulin",)
     meal_window_min: int = 30
     controlled_classes: tuple[str, ...] = ("controlled",)
@@ -319,6 +235,10 @@ class SitePolicy:
         "clinical-judgement",
         "other",
     )
+    prn_reasons: tuple[str, ...] = (
+        "pain", "fever", "nausea", "insomnia", "anxiety", "constipation", "dyspnoea", "other",
+    )  # fmt: skip
+    prn_effects: tuple[str, ...] = ("relieved", "partly", "none", "worse")
     patrol_first_min: int = 15
     patrol_every_min: int = 60
     care_level_patrol_min: Mapping[str, int] = field(
@@ -326,6 +246,7 @@ class SitePolicy:
     )
     prn_effect_min: int = 60
     prn_effect_iv_min: int = 30
+    prn_effect_overdue_min: int = 120
     alarms: Mapping[str, AlarmTiming] = field(default_factory=lambda: _ALARMS)
     escalation: tuple[EscalationStep, ...] = _ESCALATION
     care: CarePolicy = field(default_factory=CarePolicy)
@@ -343,7 +264,7 @@ class SitePolicy:
 
     @classmethod
     def default(cls) -> SitePolicy:
-        """Return the proposals of the fact sheets."""
+        """Return the proposals this product ships with."""
         return _default()
 
     @classmethod

@@ -6,11 +6,11 @@ named publication says; *proposal* is a value that the hospital has to sign befo
 
 from __future__ import annotations
 
-_PRACTICE = "proposal; common clock of Chinese wards (standards fact sheet 7.4)"
+_PRACTICE = "proposal; common clock of Chinese wards"
 _ISMP = "proposal after ISMP, timely administration of scheduled medications (bc-1 5.4)"
 _FLOW = "proposal (bc-1 5.8)"
-_DETECT = "proposal; confirm on a gravimetric bench (devices fact sheet 5.4)"
-_BLOOD = "standard: WS/T 433 practice (standards fact sheet 7.4, bc-1 5.9)"
+_DETECT = "proposal; confirm on a gravimetric bench"
+_BLOOD = "standard: WS/T 433-2013 (bc-1 5.9)"
 _BLOOD_PROPOSAL = "proposal (bc-1 5.9)"
 
 NOTES: dict[str, str] = {
@@ -23,7 +23,8 @@ NOTES: dict[str, str] = {
     "windows.daily_min": f"one day and longer; {_ISMP}",
     "windows.time_critical_min": f"most, for orders marked time-critical; {_ISMP}",
     "windows.stat_late_min": "a stat order is late after this; proposal (bc-1 5.4)",
-    "windows.first_dose_align_percent": "the next slot stays at least this part of it away; proposal",
+    "windows.first_dose_align_percent": "a first slot that lies nearer to the start than this part of "
+    "the interval may be given from the start on; proposal (bc-1 5.4)",
     "flow": "when a measured drip is judged; the same values on node and server",
     "flow.deviation_warn_percent": f"shown from here; {_FLOW}",
     "flow.deviation_alarm_percent": f"sounds from here; {_FLOW}",
@@ -50,9 +51,12 @@ NOTES: dict[str, str] = {
     "prescriber_roles": "who accepts findings of class prescriber and emerg",
     "second_roles": "who may be the second person",
     "no_witness_roles": "who never may",
-    "resuscitation": "true only while a resuscitation lasts: telephone read-back may stand for the doctor",
+    "head_nurse_roles": "who accepts records of a day ago and corrects those of others; bc-1 5.5, 5.7",
+    "resuscitation_min": "so long after it was called a word read back is a doctor's; bc-1 5.2",
+    "verbal_sign_h": "by when an order by word of mouth is signed, hours; bc-1 5.2",
     "conditions": "vital signs and laboratory values before a drug; all proposals (bc-1 5.5, table)",
     "dose_limits": "most of one ingredient at once and in 24 hours; proposals",
+    "rate_limits": "fastest rate of an ingredient into a vein, amount per hour; proposals (bc-1 5.5)",
     "interactions": "pairs of ingredient or class codes; empty until the hospital loads its table",
     "incompatibilities": "pairs that never share a line; empty until the hospital loads its table",
     "recalls": "products and lots that must not be given",
@@ -60,6 +64,8 @@ NOTES: dict[str, str] = {
     "form_routes": "routes a form may take; HL7 table 0162; proposal",
     "site_routes": "routes that need a site",
     "site_rotation_h": "the same site again within so many hours is told; bc-1 5.5",
+    "worn_routes": "what is given this way stays on and is taken off again; HL7 table 0162",
+    "multi_dose_forms": "one code stands for many doses unless the formulary says so; proposal",
     "meal_classes": "classes that need a meal",
     "meal_window_min": "within so many minutes; bc-1 5.5",
     "controlled_classes": "classes whose remainder needs a witness",
@@ -69,12 +75,22 @@ NOTES: dict[str, str] = {
     "override_reasons": "coded reasons for accepting a finding",
     "patrol_first_min": "first look at an infusion after its start; bc-1 5.8",
     "patrol_every_min": "then every so many minutes, never longer than the grade's; proposal (bc-1 5.8)",
-    "care_level_patrol_min": "rounds by nursing grade; special is a proposal (standards fact sheet 7.3)",
+    "care_level_patrol_min": "rounds by nursing grade, WS/T 431-2013; special is a proposal",
     "prn_effect_min": "effect of an as-needed drug is looked at; bc-1 5.5",
     "prn_effect_iv_min": "of one into a vein; bc-1 5.5",
+    "prn_effect_overdue_min": "an effect nobody has looked at is overdue; bc-1 5.5",
+    "prn_effects": "coded effects of an as-needed drug; proposal",
+    "prn_reasons": "coded reasons for giving an as-needed drug; proposal",
     "alarms": "delay, end, re-alarm and latching per condition, in seconds; proposals",
-    "escalation": "who is told when an alarm stays unacknowledged; proposal (standards fact sheet 6.3)",
+    "escalation": "who is told when an alarm stays unacknowledged; proposal",
     "care": "transfusion, specimens, skin tests, glucose, fluids",
+    "care.infusion": "what the ward hangs up, and what a nurse chooses from",
+    "care.infusion.drops_per_ml": "drop factor when nothing names one: sets of GB 8368, ISO 8536-4",
+    "care.infusion.beyond_use_h": "a mixed bag at room temperature; proposal after USP 797, category 1",
+    "care.infusion.max_gtt_min": "a rate counted by eye above is a slip; proposal, at most 720",
+    "care.infusion.sites": "where a line may go in; proposal",
+    "care.infusion.site_findings": "what a look at the site may find; bc-1 5.8",
+    "care.infusion.stop_reasons": "coded reasons for stopping a bag early; proposal",
     "care.blood": "transfusion, in minutes unless the name says otherwise",
     "care.blood.crossmatch_components": f"components that need a cross-match; {_BLOOD_PROPOSAL}",
     "care.blood.crossmatch_max_h": f"a cross-match holds so long; {_BLOOD_PROPOSAL}",
@@ -100,15 +116,15 @@ NOTES: dict[str, str] = {
     "care.specimen.transport_min": "to the laboratory; proposal (bc-1 5.10)",
     "care.specimen.fasting_min": "since the last meal; proposal",
     "care.skin_test": "skin tests",
-    "care.skin_test.read_after_min": "standard practice: 20 minutes (standards fact sheet 7.4)",
+    "care.skin_test.read_after_min": "standard practice: 20 minutes; bc-1 5.10",
     "care.skin_test.read_until_min": "later is told; bc-1 5.10",
     "care.skin_test.checks": "what stands ready before a test is placed; bc-1 5.10",
     "care.glucose": "bounds in mmol/L",
-    "care.glucose.critical_low": "hospital setting (standards fact sheet 7.1)",
-    "care.glucose.low": "hospital setting (standards fact sheet 7.1)",
+    "care.glucose.critical_low": "hospital setting",
+    "care.glucose.low": "hospital setting",
     "care.glucose.high": "upper end of the range; proposal",
     "care.glucose.very_high": "proposal",
-    "care.glucose.critical_high": "hospital setting (standards fact sheet 7.1)",
+    "care.glucose.critical_high": "hospital setting",
     "care.glucose.gap_max_min": "between values further apart nothing is assumed; proposal",
     "care.fluids": "intake and output",
     "care.fluids.shifts": "beginnings of the shifts; the first begins the day; ward setting",

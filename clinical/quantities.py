@@ -6,10 +6,11 @@ third of a tablet and a thousandth of a gram stay what they are.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 
-from clinical.records import Dose, Product
+from clinical.records import Dose, OrderItem, Product
 
 TOLERANCE = Fraction(1, 10_000)
 """Relative difference that still counts as the same dose (bc-1: 1.0001), for 0.333333 of a tablet."""
@@ -102,6 +103,26 @@ def ingredient_amounts(dose: Dose, product: Product) -> tuple[tuple[str, Dose], 
                                unit=ingredient.strength.unit))
         for ingredient in product.ingredients
     )  # fmt: skip
+
+
+def ingredients_given(
+    items: Iterable[OrderItem], product_of: Callable[[str], Product | None], dose: Dose | None = None
+) -> tuple[tuple[str, Dose], ...]:
+    """Return how much of every ingredient went in with one administration.
+
+    Args:
+        items: Lines of the order.
+        product_of: Finds a product by its id; a line whose product is not known is left out.
+        dose: What was really given of an order with a single line; None = as ordered.
+    """
+    lines = tuple(items)
+    single = dose if len(lines) == 1 else None
+    found: list[tuple[str, Dose]] = []
+    for line in lines:
+        product = product_of(line.product_id)
+        if product is not None:
+            found += ingredient_amounts(single or line.dose, product)
+    return tuple(found)
 
 
 def decimal(value: Fraction) -> Decimal:

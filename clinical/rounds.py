@@ -1,6 +1,6 @@
 """Rounds by nursing grade (护理级别巡视): when the next look at a patient is due, and how it was kept.
 
-Source: bc-1 §5.8 (grades, +10 % and +25 %); ``standards`` fact sheet §7.3.
+Source: bc-1 §5.8 (grades, +10 % and +25 %); WS/T 431-2013 (护理分级).
 """
 
 from __future__ import annotations

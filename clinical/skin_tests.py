@@ -1,6 +1,6 @@
 """What follows from a skin test that was read; the caller applies it.
 
-Source: bc-1 §5.10; ``standards`` fact sheet §7.4.
+Source: bc-1 §5.10.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from clinical.care_records import RunningSkinTest
-from clinical.records import Allergy, Label, Order, Product, SkinTest
+from clinical.records import ENDED, Allergy, Label, Order, Product, SkinTest
 
 if TYPE_CHECKING:
     from clinical.policy import SitePolicy
 
-_OVER = frozenset({"stopped", "cancelled", "completed", "entered-in-error"})
 POSITIVE = Label(zh="皮试阳性", en="positive skin test")
 
 
@@ -77,7 +76,7 @@ def _orders(test: RunningSkinTest, orders: Iterable[Order], products: dict[str, 
         order.id
         for order in orders
         if order.patient_id == test.patient_id
-        and order.status not in _OVER
+        and order.status not in ENDED
         and test.substance in {code for line in order.items for code in _codes(products.get(line.product_id))}
     )
 

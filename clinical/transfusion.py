@@ -3,7 +3,7 @@
 Pure functions; the bedside check judges single actions with them, the server and a bedside node ask
 :func:`conditions` as time passes.
 
-Source: bc-1 §5.9; ISBT 128 Standard Technical Specification as in the ``standards`` fact sheet §1.8.
+Source: bc-1 §5.9; ISBT 128 Standard Technical Specification (ST-001); WS/T 433-2013.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from clinical.care_records import BloodUnit, TransfusionEntry
-from clinical.records import AlarmPriority, Infusion, InfusionState
+from clinical.records import FLOWING, AlarmPriority, Infusion
 
 if TYPE_CHECKING:
     from clinical.care_policy import BloodPolicy
@@ -138,7 +138,7 @@ def conditions(
         policy: Limits of the site.
         measured_ml_h: Rate the drip sensor or pump measures; None when nobody measures, or it is stale.
     """
-    if infusion.state not in {InfusionState.RUNNING, InfusionState.PAUSED}:
+    if infusion.state not in FLOWING:
         return ()
     past, minutes = [entry for entry in entries if entry.at <= now], minutes_running(infusion, now)
     quarter = any(entry.kind == "quarter" for entry in past)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from clinical import frequencies
-from clinical.records import Order, Task, TaskStatus
+from clinical import frequencies, tapers
+from clinical.records import FOLLOW_UPS, Order, Task, TaskStatus
 
 if TYPE_CHECKING:
     from clinical.policy import SitePolicy, WindowPolicy
@@ -29,6 +29,12 @@ DONE = frozenset({TaskStatus.GIVEN, TaskStatus.PARTIAL, TaskStatus.RUNNING, Task
 """States in which the patient has got the drug, or some of it."""
 
 ONGOING = frozenset({TaskStatus.RUNNING, TaskStatus.PAUSED})
+"""States of a task whose bag hangs open."""
+
+WAITING = frozenset({TaskStatus.PENDING, TaskStatus.DUE, TaskStatus.OVERDUE})
+"""States of a task that is still to be done."""
+
+_DAY = 1440
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +65,45 @@ def margin(interval_min: int, policy: WindowPolicy, *, time_critical: bool = Fal
     return Margin(early_min=side, late_min=side)
 
 
-def order_margin(order: Order, policy: SitePolicy) -> Margin:
-    """Return the window of an order; once-only and as-needed orders have none around a planned time."""
-    interval = frequencies.interval_min(order.frequency, order.route, policy)
-    return margin(interval or 1440, policy.windows, time_critical=order.time_critical)
+def interval_min(order: Order, policy: SitePolicy, planned_at: datetime | None = None) -> int | None:
+    """Return the shortest time from a slot to the next one, in minutes; None for once and as needed.
+
+    Args:
+        order: The order.
+        policy: Clock times of the site.
+        planned_at: The slot; a taper's interval is that of the step it falls into.
+    """
+    if order.taper and planned_at is not None:
+        found = tapers.interval_at(order, planned_at, policy)
+        if found is not None:
+            return found
+    return frequencies.interval_min(order.frequency, order.route, policy)
 
 
 def window(order: Order, planned_at: datetime, policy: SitePolicy) -> tuple[datetime, datetime]:
     """Return the earliest and the latest time on which a planned execution is on time, both included.
 
     Once-only orders may be given from the order's start to its end; a stat order is late after
-    ``stat_late_min``. The first dose of any order may be given from the order's start.
+    ``stat_late_min``. The first dose of a new order may be given from the order's start when its slot lies
+    less than ``first_dose_align_percent`` of the interval after it: it is then given for that slot.
     """
     if frequencies.is_once(order.frequency) or order.category in {"stat", "once"}:
         return _once(order, planned_at, policy)
-    side = order_margin(order, policy)
-    earliest = planned_at - timedelta(minutes=side.early_min)
-    return max(earliest, order.start - timedelta(minutes=side.early_min)), planned_at + timedelta(
-        minutes=side.late_min
-    )
+    interval = interval_min(order, policy, planned_at) or _DAY
+    side = margin(interval, policy.windows, time_critical=order.time_critical)
+    cap = _border_cap(order, planned_at, policy)
+    early, late = (timedelta(minutes=min(minutes, cap)) for minutes in (side.early_min, side.late_min))
+    earliest = max(planned_at, order.start) - early
+    near = timedelta(minutes=interval * policy.windows.first_dose_align_percent / 100)
+    if timedelta(0) < planned_at - order.start < near:
+        earliest = min(earliest, order.start)
+    return earliest, planned_at + late
+
+
+def _border_cap(order: Order, planned_at: datetime, policy: SitePolicy) -> int:
+    """Return the most a window may have beside the border of two steps of a taper, so that none touch."""
+    gap = tapers.border_gap_min(order, planned_at, policy) if order.taper else None
+    return _DAY if gap is None else max((gap - 1) // 2, 0)
 
 
 def _once(order: Order, planned_at: datetime, policy: SitePolicy) -> tuple[datetime, datetime]:
@@ -126,6 +152,8 @@ def task_status(
         return TaskStatus.PENDING
     if not is_late(now, task.latest):
         return TaskStatus.DUE
+    if task.kind in FOLLOW_UPS:  # a patch that is still on is never out of date
+        return TaskStatus.OVERDUE
     ended = order is not None and order.end is not None and now >= max(order.end, task.latest)
     if ended or (next_earliest is not None and now >= next_earliest):
         return TaskStatus.MISSED

@@ -6,15 +6,14 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from clinical.errors import BadInputError, UnavailableError
+from clinical.errors import UnavailableError
 from edge_node import bound
 from edge_node.adapters.ble import BleRadio, Heard
-from edge_node.adapters.serial_port import LineSettings, SerialDirectory, SerialTransport
+from edge_node.adapters.serial_port import SerialDirectory
 from edge_node.clock import Stamp
 from edge_node.ports import Frame, Link, LinkLostError, Transport
 from edge_node.records import RecordBook
 from edge_node.settings import BoundDevice
-from firmware_profiles.framing import Framer
 from firmware_profiles.plan import Profile
 
 LOOK_S = 0.2
@@ -27,20 +26,8 @@ async def serial(profile: Profile, port: Path, stamp: Callable[[], Stamp], secon
         BadInputError: The profile is not one for a serial port.
         UnavailableError: The port could not be opened in this time.
     """
-    line = profile.file.serial
-    stream = next((one.id for one in profile.streams.values() if one.source == "serial"), None)
-    if line is None or stream is None:
-        raise BadInputError("profile-transport", f"profile {profile.id} is not one for a serial port")
     directory = SerialDirectory(port.parent, [(port.name, profile.id)], LOOK_S)
-    transport = SerialTransport(
-        directory,
-        port.name,
-        port,
-        LineSettings(baud=line.baud, bits=line.bits, parity=line.parity, stop=line.stop),
-        stream,
-        lambda: Framer(profile, stream),
-        stamp,
-    )
+    transport = bound.cabled(directory, port, profile, stamp)
     looking = asyncio.ensure_future(directory.run(lambda _name, _profile: None, lambda _name: None))
     try:
         return await _record(transport, seconds)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,11 +20,13 @@ import structlog
 
 from broker.messages import Readings, Value, Wave
 from broker.topics import Up
+from clinical.codes import DROP_COUNT
 from clinical.records import Generation, Validity
 from edge_node.clock import Stamp
 from edge_node.estimate import DropReport
 from edge_node.outbox import Draft
 from edge_node.ports import Frame, RowClass
+from edge_node.staleness import Aged, Freshness
 from firmware_profiles.decode import Context, Decoded, DecodedValue, decode
 from firmware_profiles.plan import Profile
 from firmware_profiles.reading import NO_CONTEXT
@@ -37,7 +39,6 @@ WAVE_S = 1.0
 WAVE_JUMP_S = 0.3
 """Samples that arrive this far from where the last ones ended begin a new chunk in time."""
 INT16_MIDDLE = 32768
-DROPS_CODE = "MDCX_DROP_COUNT"
 IDLE_S = 60.0
 """A drop counter that nobody needs and that stands still is told this often, to show that it lives."""
 
@@ -55,6 +56,7 @@ class Sample:
     stamp: Stamp
     generation: Generation
     device_time: datetime | None
+    clock: datetime | None
     sequence: int | None
     raw: bytes
     before: int = 0  # how many records of the same frame are newer
@@ -128,6 +130,7 @@ class Collector:
 
     def __init__(self, envelope: Callable[[], dict[str, Any]], generation: Generation) -> None:
         self.accepted = 0
+        self.freshness = Freshness()
         self.contexts: dict[str, Context] = {}
         self.counters: dict[str, int] = {}
         self.rejected: Counter[tuple[str, str]] = Counter()
@@ -154,6 +157,7 @@ class Collector:
                 return self._reject(device, "replayed")
             self.counters[device] = decoded.counter
         self.accepted += 1
+        self.freshness.seen(device, profile, frame.stream, decoded.values, frame.stamp.mono_s)
         generation = Generation.DEMO if decoded.demo else self._generation
         samples = [
             self._sample(device, profile, frame, decoded, index, generation)
@@ -191,6 +195,7 @@ class Collector:
             stamp=frame.stamp,
             generation=generation,
             device_time=decoded.device_times[index],
+            clock=decoded.clock,
             sequence=decoded.sequences[index],
             raw=frame.data,
             before=len(decoded.records) - 1 - index,
@@ -215,7 +220,7 @@ class Collector:
 
         A drop sensor without a bag would otherwise repeat the same count each second for days.
         """
-        count = next(((one.n, one.validity) for one in sample.values if one.code == DROPS_CODE), None)
+        count = next(((one.n, one.validity) for one in sample.values if one.code == DROP_COUNT), None)
         if count is None:
             return True
         before, told_s = self._idle.get(sample.device, (None, 0.0))
@@ -231,7 +236,7 @@ class Collector:
         values = [*sample.values, *extra]
         if not values:
             return None
-        stamp = sample.stamp
+        stamp, shown = sample.stamp, sample.device_time or sample.clock
         message = Readings(
             **self._envelope(),
             id=sample.id,
@@ -242,7 +247,7 @@ class Collector:
             clock=stamp.clock,
             generation=sample.generation,
             values=values,
-            device_time=sample.device_time.isoformat() if sample.device_time else None,
+            device_time=shown.isoformat() if shown else None,
             infusion=infusion,
         )
         return Draft(
@@ -256,8 +261,40 @@ class Collector:
             state=state,
         )
 
+    def withdrawal(self, aged: Sequence[Aged], stamp: Stamp) -> Draft | None:
+        """Make the message that says of one device's values that they are no longer known."""
+        values = [
+            Value(code=one.code, n=None, unit=one.unit, validity=Validity.NOT_AVAILABLE)
+            for one in aged
+            if one.code
+        ]
+        if not values:
+            return None
+        name = f"{aged[0].device}/aged@{stamp.utc.isoformat()}"
+        message = Readings(
+            **self._envelope(),
+            id=name,
+            device=aged[0].device,
+            profile=aged[0].profile,
+            effective=stamp.utc,
+            mono_ns=stamp.mono_ns,
+            clock=stamp.clock,
+            generation=self._generation,
+            values=values,
+        )
+        return Draft(
+            message=message,
+            kind=Up.READINGS,
+            row_class=RowClass.NUMERIC,
+            id=name,
+            effective=stamp.utc,
+            mono_ns=stamp.mono_ns,
+            device=aged[0].device,
+        )
+
     def forget(self, device: str) -> None:
         """The device is lost: half a waveform chunk and the slot of its last reading mean nothing now."""
+        self.freshness.forget(device)
         self._due.pop(device, None)
         self._idle.pop(device, None)
         for (known, _), assembler in self._waves.items():
@@ -343,7 +380,7 @@ def _drops(record: Mapping[str, DecodedValue], stamp: Stamp) -> DropReport | Non
 
     A sensor that tells only how long ago its last drop fell is placed on the host's own milliseconds.
     """
-    total = _whole(next((value for value in record.values() if value.code == DROPS_CODE), None))
+    total = _whole(next((value for value in record.values() if value.code == DROP_COUNT), None))
     if total is None:
         return None
     if "last_drop_age" in record:

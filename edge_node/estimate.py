@@ -16,6 +16,7 @@ from decimal import Decimal
 import msgspec
 
 from broker.messages import FlowTarget, Targets, Value, decode, encode
+from clinical.codes import DROP_RATE, FLOW_RATE, INFUSED, REMAINING, TIME_LEFT
 from clinical.errors import BadInputError
 from clinical.infusion import DropEstimate, DropEstimator, FlowGoal, FlowJudge, FlowJudgement
 from clinical.policy import FlowThresholds
@@ -63,11 +64,11 @@ class FlowReport:
         estimate, judgement = self.estimate, self.judgement
         validity = estimate.validity
         return [
-            _value("MDCX_DROP_RATE", estimate.gtt_min, "{gtt}/min", validity, "0.1"),
-            _value("MDC_FLOW_FLUID_PUMP", estimate.rate_ml_h, "mL/h", validity, "0.1"),
-            _value("MDC_VOL_FLUID_DELIV_TOTAL", estimate.infused_ml, "mL", Validity.VALID, "0.01"),
-            _value("MDC_VOL_FLUID_TBI_REMAIN", judgement.remaining_ml, "mL", Validity.VALID, "0.01"),
-            _value("MDC_TIME_PD_REMAIN", judgement.time_left_min, "min", validity, "0.1"),
+            _value(DROP_RATE, estimate.gtt_min, "{gtt}/min", validity, "0.1"),
+            _value(FLOW_RATE, estimate.rate_ml_h, "mL/h", validity, "0.1"),
+            _value(INFUSED, estimate.infused_ml, "mL", Validity.VALID, "0.01"),
+            _value(REMAINING, judgement.remaining_ml, "mL", Validity.VALID, "0.01"),
+            _value(TIME_LEFT, judgement.time_left_min, "min", validity, "0.1"),
         ]
 
 

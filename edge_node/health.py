@@ -43,6 +43,8 @@ class HealthSources:
     rejected: Callable[[], int]
     process: Callable[[], dict[str, int]]
     radio: RadioHealth = field(default_factory=RadioHealth)
+    ambiguous: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Devices that were heard and that several profiles claim equally, with those profiles."""
 
 
 def problems(sources: HealthSources) -> list[str]:
@@ -103,6 +105,10 @@ def document(sources: HealthSources) -> dict[str, Any]:
                 "attempts": session.attempts,
             }
             for session in sources.sessions()
+        ],
+        "ambiguous": [
+            {"uid": uid, "profiles": list(profiles), "text": reason("profile-ambiguous")}
+            for uid, profiles in sources.ambiguous.items()
         ],
         "frames_rejected": sources.rejected(),
         "radio": {"enabled": sources.radio.enabled, "listening": sources.radio.listening},

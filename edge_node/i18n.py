@@ -51,6 +51,10 @@ REASONS: dict[str, Label] = {
         en="storage is full: new readings cannot be kept, alarms still are",
     ),
     "publish-refused": Label(zh="消息服务器拒收消息", en="the broker refuses messages of this node"),
+    "profile-ambiguous": Label(
+        zh="有多个设备描述同样适用于该设备，未使用；请指定其中一个",
+        en="several profiles claim this device equally, so it is not used; bind it to one of them",
+    ),
     "wrong-serial": Label(
         zh="设备序列号与登记的不符，已拒绝使用", en="the device's serial number is not the bound one; refused"
     ),
@@ -58,6 +62,14 @@ REASONS: dict[str, Label] = {
     "pairing-failed": Label(zh="与设备配对失败", en="pairing with the device failed"),
     "wrong-device": Label(
         zh="该地址上的设备不是所登记的型号", en="what answers at this address is not the bound model"
+    ),
+    "wrong-model": Label(
+        zh="设备的型号或固件版本与登记的不符，已拒绝使用",
+        en="the device's model or firmware is not the one its profile is for; refused",
+    ),
+    "no-answer": Label(
+        zh="设备没有回答询问，请检查线缆、电源和通信设置",
+        en="the device does not answer; check cable, power and its communication settings",
     ),
     "records-timeout": Label(
         zh="设备没有传完存储的记录", en="the device did not finish sending its stored records"

@@ -18,11 +18,12 @@ import msgspec
 
 from broker.messages import AlarmMessage, Value
 from broker.topics import Up
-from clinical import alarms
+from clinical import alarms, limits
 from clinical.alarms import EffectKind, Gate, Step
+from clinical.infusion import FLOW_CONDITIONS
 from clinical.limits import ADULT
 from clinical.policy import SitePolicy
-from clinical.records import Alarm, AlarmPriority, Generation, Validity
+from clinical.records import USABLE, Alarm, AlarmPriority, Generation
 from edge_node.clock import Stamp
 from edge_node.estimate import FlowReport
 from edge_node.outbox import Draft
@@ -35,9 +36,7 @@ CHANGE_EVERY_S = 10.0
 """Changed numbers of a standing alarm are told no more often than this."""
 RESTORED_CLEAR_S = 20.0
 """After a restart a standing alarm waits this long for its condition to be seen again."""
-JUDGED = {Validity.VALID, Validity.VALIDATED}
 ALARM_DEVICE_LOST = "device-lost"
-FLOW_CONDITIONS = ("no-flow", "free-flow", "rate-deviation", "near-end", "empty")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,27 +156,24 @@ class LocalAlarms:
         """Compare values with the limits of adults; what is not valid is not judged."""
         for value in values:
             limit = ADULT.get(value.code)
-            if limit is None or value.n is None or value.validity not in JUDGED or value.unit != limit.unit:
+            if limit is None or value.n is None or value.validity not in USABLE or value.unit != limit.unit:
                 continue
             self._judge_limit(device, value.code, value.n)
 
     def _judge_limit(self, device: str, code: str, number: Decimal) -> None:
         limit = ADULT[code]
         subject = Subject(device=device, code=code)
-        standing = next((name for name in ("limit-low", "limit-high") if self._holds(name, subject)), "")
+        names = (limits.LOW, limits.HIGH)
+        standing = next((name for name in names if self._holds(name, subject)), "")
         verdict = limit.judge(number, standing=standing)
-        for name, bound in (("limit-low", limit.low), ("limit-high", limit.high)):
-            critical = name == "limit-low" and limit.is_critical(number)
-            params: dict[str, str | float] = {
-                "code": code, "unit": limit.unit, "measured": float(number), "limit": float(bound or 0),
-            }  # fmt: skip
+        for name in names:
             self.observe(
                 Condition(
                     name=name,
                     subject=subject,
                     holds=verdict == name,
-                    priority=AlarmPriority.HIGH if critical else AlarmPriority.MEDIUM,
-                    params=params,
+                    priority=limits.priority(limit, name, number),
+                    params=limits.params(limit, name, number),
                 )
             )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import os
 import random
@@ -10,7 +11,6 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,15 +19,16 @@ from structlog.types import Processor
 
 from broker import topics
 from broker.messages import Status, encode
-from clinical.errors import BadInputError, ConflictError, UnavailableError
+from clinical.errors import ConflictError, UnavailableError
 from edge_node import bound, health
 from edge_node.adapters import kernel
 from edge_node.adapters.ble import BleRadio, Heard
 from edge_node.adapters.ble_link import AdvertTransport
+from edge_node.adapters.ble_pool import BleRadios
 from edge_node.adapters.flight_recorder import FlightRecorder
 from edge_node.adapters.gpio import GpioAnnunciator
 from edge_node.adapters.mqtt import BrokerAddress, PahoWire
-from edge_node.adapters.serial_port import LineSettings, SerialDirectory, SerialTransport
+from edge_node.adapters.serial_port import SerialDirectory
 from edge_node.adapters.sqlite_outbox import open_or_recreate, salvage
 from edge_node.annunciate import STEP_S, Signals
 from edge_node.clock import NodeClock
@@ -37,7 +38,6 @@ from edge_node.ports import Frame, Transport
 from edge_node.sessions import Backoff, Session, keep
 from edge_node.settings import EdgeSettings, ble_uid, serial_uid
 from firmware_profiles import match, registry
-from firmware_profiles.framing import Framer
 from firmware_profiles.plan import Profile
 
 FLUSH_S = 0.05
@@ -163,10 +163,7 @@ class App:
         for device in self._settings.devices:
             bound.check(device, self._profiles.get(device.profile))
         for port in self._settings.serial.ports:
-            if self._profiles.get(port.profile).file.serial is None:
-                raise BadInputError(
-                    "profile-transport", f"profile {port.profile} is not one for a serial port"
-                )
+            bound.check_cable(self._profiles.get(port.profile))
 
     def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         if self._group is not None:
@@ -185,6 +182,8 @@ class App:
                 self._recorder.record(device, profile.id, frame)
             node.on_frame(session, profile, frame)
 
+        tells_all = session.momentary and profile.file.serial is not None
+
         async def run() -> None:
             await keep(
                 session,
@@ -192,6 +191,7 @@ class App:
                 deliver,
                 Backoff(random.Random()),
                 profile.file.link.max_quiet_s,
+                "done" if tells_all else "transient",
             )
 
         self._start(f"session {device}", run)
@@ -199,14 +199,21 @@ class App:
     def _start_bluetooth(self) -> None:
         settings = self._settings.bluetooth
         self.node.health.radio.enabled = True
-        radio = BleRadio(
-            self._clock.now,
-            adapter=settings.adapter,
-            bound={device.address for device in self._settings.devices},
-            on_heard=self._heard,
-            on_radio=self.node.on_radio,
+        held: set[str] = set()
+        radios = BleRadios(
+            [
+                BleRadio(
+                    self._clock.now,
+                    adapter=adapter,
+                    bound={device.address for device in self._settings.devices},
+                    on_heard=self._heard,
+                    on_radio=functools.partial(self.node.on_radio, adapter=adapter),
+                    held=held,
+                )
+                for adapter in settings.adapters or ("",)
+            ]
         )
-        self._start("radio", radio.run)
+        self._start("radio", radios.run)
         for device in self._settings.devices:
             profile = self._profiles.get(device.profile)
             self.node.session(device.uid, profile, bound.context(device))
@@ -215,7 +222,9 @@ class App:
                 self._listeners[device.address] = listener
                 self._attach(device.uid, profile, listener)
             else:
-                self._attach(device.uid, profile, bound.connected(radio, device, profile, self.node.records))
+                clock = self.node.device_clock(device.uid, profile)
+                way = bound.connected(radios, device, profile, self.node.records, clock)
+                self._attach(device.uid, profile, way)
 
     def _heard(self, heard: Heard) -> None:
         listener = self._listeners.get(heard.address)
@@ -224,27 +233,20 @@ class App:
         if any(device.address == heard.address for device in self._settings.devices):
             return
         seen = bound.advertisement(heard)
-        with suppress(ConflictError):  # two profiles claim it: it is not ours, and not clear what it is
+        try:
             profile = match.match(self._profiles, seen)
-            if profile is not None:
-                self.node.on_unknown(ble_uid(heard.address), profile.id)
+        except ConflictError:
+            found = match.candidates(self._profiles, seen)
+            equal = [one.profile.id for one in found if one.priority == found[0].priority]
+            self.node.on_ambiguous(ble_uid(heard.address), equal)
+            return
+        if profile is not None:
+            self.node.on_unknown(ble_uid(heard.address), profile.id)
 
     def _serial_port(self, directory: SerialDirectory, root: Path, name: str, profile_id: str) -> None:
-        profile = self._profiles.get(profile_id)
-        line = profile.file.serial
-        stream = next(stream.id for stream in profile.streams.values() if stream.source == "serial")
-        if line is None:
-            return
-        transport = SerialTransport(
-            directory,
-            name,
-            root / name,
-            LineSettings(baud=line.baud, bits=line.bits, parity=line.parity, stop=line.stop),
-            stream,
-            lambda: Framer(profile, stream),
-            self._clock.now,
-        )
-        self._attach(serial_uid(name), profile, transport)
+        profile, device = self._profiles.get(profile_id), serial_uid(name)
+        clock = self.node.device_clock(device, profile)
+        self._attach(device, profile, bound.cabled(directory, root / name, profile, self._clock.now, clock))
 
     # ---- running
     async def run(self, stop: asyncio.Event) -> None:

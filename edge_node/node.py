@@ -17,15 +17,17 @@ from broker.topics import Up
 from clinical.errors import BadInputError
 from clinical.policy import SitePolicy
 from clinical.records import AlarmPriority, Generation
-from edge_node import health
+from edge_node import health, staleness
 from edge_node.clock import NodeClock
 from edge_node.collect import Collector, Sample
+from edge_node.device_clock import ClockReport, ClockWatch
 from edge_node.estimate import PROGRESS_KEY, TARGETS_KEY, FlowWatch
 from edge_node.local_alarms import STATE_KEY, LocalAlarms, Subject
 from edge_node.outbox import Draft, Outbox
 from edge_node.ports import Frame, RowClass, Wire
 from edge_node.records import Record, RecordBook, restored_counters, saved_counters
 from edge_node.sessions import Session, SessionState, Transition
+from edge_node.staleness import Aged
 from edge_node.uplink import DownHandlers, Uplink
 from firmware_profiles.decode import Context
 from firmware_profiles.plan import Profile
@@ -37,7 +39,7 @@ RECORDS_KEY = "records"
 COUNTERS_KEY = "counters"
 REFUSED_EVERY_S = 3600.0
 """A device that does not prove to be the bound one is told about this often."""
-NOT_PROVEN = frozenset(("wrong-serial", "not-bonded", "pairing-failed", "wrong-device"))
+NOT_PROVEN = frozenset(("wrong-serial", "wrong-model", "not-bonded", "pairing-failed", "wrong-device"))
 EXPIRE_EVERY_S = 60.0
 ABSENT_S = 60.0
 """A device that has a target but was not found for so long after the start counts as lost."""
@@ -112,6 +114,8 @@ class Node:
         self._started = clock.now()
         self._expired_s = self._started.mono_s
         self._unknown: dict[str, float] = {}
+        self._adapters: dict[str, tuple[bool, str]] = {}
+        self.clocks: dict[str, ClockWatch] = {}
         self._rules: dict[str, Sequence[AlarmRule]] = {}
         self.records = RecordBook()
         self.identify: Callable[[], bool] = lambda: False
@@ -162,7 +166,11 @@ class Node:
         if sample.drops is not None:
             self.watch.observe(sample.device, sample.drops, sample.stamp)
         self.alarms.vitals(sample.device, sample.values)
-        self.alarms.device_rules(sample.device, self._rules.get(sample.profile, ()), sample.facts)
+        rules = self._rules.get(sample.profile, ())
+        self.alarms.device_rules(sample.device, rules, sample.facts)
+        said = {name: True for name, fact in sample.facts.items() if fact.value is not None}
+        for condition in staleness.absences(sample.device, rules, said):
+            self.alarms.observe(condition)
         if not self.collector.due(sample):
             return
         reports = self.watch.reports(sample.stamp.mono_s, sample.device) if sample.drops else []
@@ -227,22 +235,49 @@ class Node:
 
     def on_unknown(self, device: str, profile: str) -> None:
         """A device nobody bound to this node speaks: report it once a day, never use it."""
+        if self._is_news(device):
+            self.outbox.event("device-unknown", {"profile": profile}, device=device)
+
+    def on_ambiguous(self, device: str, profiles: Sequence[str]) -> None:
+        """Two profiles claim one device equally: say so once a day and in the health document."""
+        if self._is_news(device):
+            log.warning("device-ambiguous", device=device, profiles=list(profiles))
+            self.outbox.event("device-ambiguous", {"profiles": ", ".join(profiles)}, device=device)
+            self.health.ambiguous[device] = tuple(profiles)
+            while len(self.health.ambiguous) > UNKNOWN_MAX:
+                self.health.ambiguous.pop(next(iter(self.health.ambiguous)))
+
+    def _is_news(self, device: str) -> bool:
         now = self.clock.mono_s()
         if now - self._unknown.get(device, -UNKNOWN_EVERY_S) < UNKNOWN_EVERY_S:
-            return
+            return False
         if len(self._unknown) >= UNKNOWN_MAX:
             self._unknown.pop(next(iter(self._unknown)))
         self._unknown[device] = now
-        self.outbox.event("device-unknown", {"profile": profile}, device=device)
+        return True
 
-    def on_radio(self, listening: bool, reason: str) -> None:
-        """The radio began or ceased to listen."""
+    def on_radio(self, listening: bool, reason: str, adapter: str = "") -> None:
+        """An adapter began or ceased to listen; the node listens as long as one of them does."""
+        if self._adapters.get(adapter) != (listening, reason):
+            log.info("radio", listening=listening, reason=reason, adapter=adapter)
+        self._adapters[adapter] = (listening, reason)
+        silent = [why for listens, why in self._adapters.values() if not listens]
         radio = self.health.radio
-        if (radio.listening, radio.reason) != (listening, reason):
-            log.info("radio", listening=listening, reason=reason)
-        radio.listening, radio.reason = listening, reason
-        broken = not listening and reason == "radio-unavailable"
-        self.alarms.node("radio-lost", holds=broken, priority=AlarmPriority.MEDIUM)
+        radio.listening = len(silent) < len(self._adapters)
+        radio.reason = "" if radio.listening else silent[0]
+        # One of several adapters lost costs range, all of them cost every device.
+        priority = AlarmPriority.LOW if radio.listening else AlarmPriority.MEDIUM
+        self.alarms.node("radio-lost", holds="radio-unavailable" in silent, priority=priority)
+
+    def device_clock(self, device: str, profile: Profile) -> ClockWatch:
+        """What is known of a device's own clock."""
+
+        def tell(report: ClockReport) -> None:
+            kind = "device-clock-set" if report.was_set else "device-clock"
+            log.info(kind, device=device, **report.detail())
+            self.outbox.event(kind, report.detail(), device=device)
+
+        return self.clocks.setdefault(device, ClockWatch(profile.file.clock, self.clock.now, tell))
 
     # ---- told by the server
     def on_targets(self, targets: Targets) -> None:
@@ -325,6 +360,7 @@ class Node:
         if step:
             self.outbox.event("clock-stepped", {"seconds": round(step, 3)})
         now = self.clock.mono_s()
+        self._withdraw_aged(now)
         for report in self.watch.reports(now):
             self.alarms.flow(report)
         self._look_for_absent(now)
@@ -333,6 +369,21 @@ class Node:
         if now - self._expired_s >= EXPIRE_EVERY_S:
             self._expired_s = now
             self.outbox.expire(self.clock.now().utc)
+
+    def _withdraw_aged(self, now: float) -> None:
+        """A device that still talks but no longer says a value has lost it: nobody may see it as now."""
+        by_device: dict[str, list[Aged]] = {}
+        for one in self.collector.freshness.aged(now):
+            by_device.setdefault(one.device, []).append(one)
+        for device, aged in by_device.items():
+            subjects = {Subject(device=device, code=one.code) for one in aged if one.code}
+            self.alarms.withdraw(subjects.__contains__)
+            rules = self._rules.get(aged[0].profile, ())
+            for condition in staleness.absences(device, rules, {one.name: False for one in aged}):
+                self.alarms.observe(condition)
+            draft = self.collector.withdrawal(aged, self.clock.now())
+            if draft is not None:
+                self.outbox.put(draft)
 
     def _look_for_absent(self, now: float) -> None:
         """A target whose device is ours but was never found is as bad as one that was lost.

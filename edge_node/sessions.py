@@ -122,6 +122,7 @@ async def keep(
     deliver: Callable[[Session, Frame], None],
     backoff: Backoff,
     quiet_s: float,
+    quiet_kind: str = "transient",
 ) -> None:
     """Keep one device connected for ever; ends only by cancellation.
 
@@ -131,8 +132,11 @@ async def keep(
         deliver: Called for each frame, in order.
         backoff: The pauses between attempts.
         quiet_s: Silence on an open link after which it counts as lost.
+        quiet_kind: Class of such an end: ``done`` for a memory on a cable, which has then told all it holds.
     """
     loop = asyncio.get_running_loop()
+    if session.state not in {SessionState.SEARCHING, SessionState.LOST}:
+        session.to(SessionState.LOST, "part-failed")  # an unforeseen fault ended the last run in mid-step
     while True:
         await transport.available()
         session.to(SessionState.DISCOVERED)
@@ -143,7 +147,7 @@ async def keep(
         session.to(SessionState.SEARCHING if went else SessionState.LOST, failure.reason)
         if loop.time() - began >= GOOD_DATA_S:
             backoff.reset()
-        await asyncio.sleep(backoff.next_s(failure.kind))
+        await asyncio.sleep(backoff.next_s(quiet_kind if failure.reason == "quiet" else failure.kind))
 
 
 async def _one_link(

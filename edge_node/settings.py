@@ -52,12 +52,26 @@ class MqttSection(_Section):
     key_file: Path
 
 
+Adapter = Annotated[str, Field(pattern=r"^hci\d{1,3}$")]
+
+
 class BluetoothSection(_Section):
-    """The radio. ``bus`` is a D-Bus address; empty means the system bus."""
+    """The radios. ``bus`` is a D-Bus address; empty means the system bus.
+
+    ``adapters`` are names such as ``hci0``; each device is reached through the one that hears it best. With
+    none named, the first adapter of the machine is used alone.
+    """
 
     enabled: bool = True
     bus: str = ""
-    adapter: str = ""
+    adapters: tuple[Adapter, ...] = ()
+
+    @field_validator("adapters")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("an adapter is named twice")
+        return value
 
 
 class SerialPortSection(_Section):

@@ -34,7 +34,8 @@ def vectors_toml(
 def _block(
     profile: Profile, stream: str, data: bytes, source: str, decoded: Decoded, context: Context
 ) -> str:
-    is_line = profile.plan(stream).rule.line is not None
+    rule = profile.plan(stream).rule
+    is_line = rule.line is not None and rule.framing is None
     given = f"text = {_quoted(data.decode('utf-8', 'replace'))}" if is_line else f'hex = "{data.hex(" ")}"'
     said = f"expect = {_table(decoded.values)}" if decoded.accepted else f'reject = "{decoded.reject}"'
     address = [f'mac = "{context.mac}"'] if context.key else []

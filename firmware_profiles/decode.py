@@ -35,7 +35,8 @@ class Decoded:
     values: Mapping[str, DecodedValue] = field(default_factory=dict)
     records: tuple[Mapping[str, DecodedValue], ...] = ()
     sequence: int | None = None  # the device's own record number
-    device_time: datetime | None = None  # as the device shows it: no zone, offset already added
+    device_time: datetime | None = None  # of the record, as the device shows it: no zone, with its offset
+    clock: datetime | None = None  # what the device's clock shows now
     sequences: tuple[int | None, ...] = ()
     device_times: tuple[datetime | None, ...] = ()
     counter: int | None = None  # of a sealed advert; one that does not grow is a repeat or a replay
@@ -72,6 +73,7 @@ def decode(profile: Profile, stream_id: str, frame: bytes | str, context: Contex
         sequences=sequences,
         device_times=times,
         counter=_counter(plan, frame),
+        clock=_time(plan, newest, "clock"),
         demo=any(rule.rule.demo and holds(rule.tests, env) for rule in plan.quality),
     )
 
@@ -97,14 +99,20 @@ def _sequence(plan: StreamPlan, values: Mapping[str, DecodedValue]) -> int | Non
     return found.value if found is not None and isinstance(found.value, int) else None
 
 
-def _device_time(plan: StreamPlan, values: Mapping[str, DecodedValue]) -> datetime | None:
-    """The device's own time of the sample, or nothing when it is unknown or not to be trusted."""
-    found = _by_role(plan, values, "device_time")
+def _time(plan: StreamPlan, values: Mapping[str, DecodedValue], role: str) -> datetime | None:
+    found = _by_role(plan, values, role)
     if found is None or found.validity is not Validity.VALID or not isinstance(found.value, str):
         return None
     try:
-        base = datetime.fromisoformat(found.value)
+        return datetime.fromisoformat(found.value)
     except ValueError:  # year, month or day 0: not known to the device
+        return None
+
+
+def _device_time(plan: StreamPlan, values: Mapping[str, DecodedValue]) -> datetime | None:
+    """The device's own time of the sample, or nothing when it is unknown or not to be trusted."""
+    base = _time(plan, values, "device_time")
+    if base is None:
         return None
     offset = _by_role(plan, values, "time_offset_min")
     minutes = int(offset.value) if offset is not None and isinstance(offset.value, int | Decimal) else 0

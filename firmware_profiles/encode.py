@@ -8,11 +8,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from clinical.errors import BadInputError
 from firmware_profiles import encodings
 from firmware_profiles.encodings import Special
-from firmware_profiles.framing import checksum_span
 from firmware_profiles.load import CRC_OK
 from firmware_profiles.plan import CasePlan, FieldPlan, Profile, StreamPlan, Term, Test, ValuePlan
 from firmware_profiles.reading import TEXT_TYPES, holds
-from firmware_profiles.schema import Checksum, Framing
+from firmware_profiles.sealing import checksum_bytes, framed
 from firmware_profiles.values import Scalar
 
 Given = Scalar | Special | Sequence[Scalar] | tuple[Decimal, str]
@@ -40,6 +39,8 @@ def encode_records(profile: Profile, stream_id: str, records: Sequence[Mapping[s
         BadInputError: As :func:`encode`, or several records where the format has room for one.
     """
     plan = profile.plan(stream_id)
+    if plan.rule.unpack is not None:
+        raise BadInputError("encode-unpacked", f"stream {stream_id} lies in nested lists; it has no way back")
     if len(records) != 1 and plan.rule.records is None:
         raise BadInputError("encode-records", f"stream {stream_id} holds exactly one record")
     return b"".join(_record(plan, values) for values in records)
@@ -56,7 +57,7 @@ def _record(plan: StreamPlan, values: Mapping[str, Given]) -> bytes:
         except (ValueError, ArithmeticError, TypeError) as error:
             raise BadInputError("encode-value", f"{name}: {error}") from error
     try:
-        return writer.line() if plan.rule.line is not None else writer.frame()
+        return writer.whole()
     except (OverflowError, ValueError) as error:
         raise BadInputError("encode-value", f"a value of {plan.rule.id} is out of range: {error}") from error
 
@@ -164,7 +165,7 @@ class _Writer:
             self._bits(plan.terms[0], self._word(plan, given, case))
         elif field.rule.type in TEXT_TYPES or field.rule.type == "utf8_rest":
             self.texts[name] = self._text(plan, field, given, case)
-        elif field.rule.type in {"ascii", "bytes", "datetime7"}:
+        elif field.rule.type in {"ascii", "bytes", "bytes_rest", "datetime7"}:
             self.data[name] = _bytes(field, str(given))
         else:
             word = self._word(plan, given, case)
@@ -192,7 +193,7 @@ class _Writer:
 
     def _text(self, plan: ValuePlan, field: FieldPlan, given: Scalar | Special, case: CasePlan | None) -> str:
         if given is None:
-            return ""
+            return field.rule.absent
         if field.rule.lookup:
             word = self._word(plan, given, case)
             return _looked_up(field, word)
@@ -207,6 +208,12 @@ class _Writer:
         return f"{int(number.to_integral_value(ROUND_HALF_EVEN)):{'X' if field.rule.type == 'hex' else 'd'}}"
 
     # --- the whole ---
+
+    def whole(self) -> bytes:
+        if self.plan.rule.line is None:
+            return self.frame()
+        framing = self.plan.rule.framing
+        return self.line() if framing is None else framed(framing, bytearray(self.line()))
 
     def line(self) -> bytes:
         line = self.plan.rule.line
@@ -229,7 +236,7 @@ class _Writer:
         if rule.name in self.texts:
             return self.texts[rule.name]
         if rule.name not in self.needed or (rule.type == "text" and not rule.lookup):
-            return str(rule.one_of[0]) if rule.one_of else ""
+            return str(rule.one_of[0]) if rule.one_of else rule.absent
         word = self.words[rule.name]
         if rule.lookup:
             return _looked_up(field, word)
@@ -268,7 +275,7 @@ class _Writer:
     def _field_bytes(self, field: FieldPlan, word: int) -> bytes:
         rule = field.rule
         order = "big" if field.endian == "big" else "little"
-        if rule.type == "utf8_rest":
+        if rule.type in {"utf8_rest", "bytes_rest"}:
             return self.texts.get(rule.name, "").encode()
         if rule.type == "bcd":
             return encodings.pack_bcd(word, field.size)
@@ -295,9 +302,9 @@ class _Writer:
         if stream.length is not None and len(body) + size < stream.length and framing is None:
             body += bytes(stream.length - len(body) - size)
         if checksum is not None:
-            body += _sum(checksum, bytes(body))
+            body += checksum_bytes(checksum, bytes(body))
         if framing is not None:
-            return _framed(framing, body)
+            return framed(framing, body)
         return bytes(body)
 
 
@@ -322,55 +329,6 @@ def _lay(body: bytearray, position: int, data: bytes) -> None:
     body[position : position + len(data)] = data
 
 
-def _sum(checksum: Checksum, data: bytes) -> bytes:
-    size, function = encodings.CHECKSUMS[checksum.alg]
-    return function(data).to_bytes(size, "big" if checksum.endian == "big" else "little")
-
-
-def _framed(framing: Framing, body: bytearray) -> bytes:
-    end = bytes.fromhex(framing.end)
-    reserved = len(end) + framing.tail
-    if framing.checksum is not None and framing.checksum.at < 0:
-        reserved = max(reserved, -framing.checksum.at)
-    if framing.blocks is not None:
-        return _framed_blocks(framing, body)
-    length = framing.length or len(body) + reserved
-    frame = body + bytes(max(0, length - len(body)))
-    _seal_frame(framing, frame)
-    return bytes(frame)
-
-
-def _framed_blocks(framing: Framing, body: bytearray) -> bytes:
-    assert framing.blocks is not None  # noqa: S101 - the caller looked
-    size = framing.length or 1
-    whole = body + bytes(max(0, size * framing.blocks.count - len(body)))
-    mask, value = bytes.fromhex(framing.blocks.first_mask), bytes.fromhex(framing.blocks.first_value)
-    for index in range(framing.blocks.count):
-        block = whole[index * size : (index + 1) * size]
-        for at, bits in enumerate(mask):
-            block[at] = block[at] & ~bits & 0xFF | (value[at] if index == 0 else 0)
-        _seal_frame(framing, block)
-        whole[index * size : (index + 1) * size] = block
-    return bytes(whole)
-
-
-def _seal_frame(framing: Framing, frame: bytearray) -> None:
-    start, end = bytes.fromhex(framing.start), bytes.fromhex(framing.end)
-    frame[: len(start)] = start
-    stop = len(frame) - framing.tail
-    frame[stop - len(end) : stop] = end
-    if framing.length_at is not None:
-        frame[framing.length_at] = len(frame) - framing.length_add
-    for at, (bits, wanted) in enumerate(
-        zip(bytes.fromhex(framing.mask), bytes.fromhex(framing.value), strict=True)
-    ):
-        frame[at] = frame[at] & ~bits & 0xFF | wanted
-    if framing.checksum is not None:
-        first, stop, at = checksum_span(framing.checksum, len(frame))
-        found = _sum(framing.checksum, bytes(frame[first:stop]))
-        frame[at : at + len(found)] = found
-
-
 def _no_number(plan: ValuePlan, given: Special | None) -> int:
     if plan.type in {"sfloat", "float"}:
         special = given or Special.NAN
@@ -391,6 +349,8 @@ def _bytes(field: FieldPlan, text: str) -> bytes:
     if field.rule.type == "datetime7":
         return encodings.pack_datetime7(text, field.endian)
     data = text.encode("ascii") if field.rule.type == "ascii" else bytes.fromhex(text)
+    if field.rule.type == "bytes_rest":
+        return data
     if len(data) > field.size:
         raise ValueError(f"{len(data)} bytes where {field.size} have room")
     return data.ljust(field.size, b"\0")

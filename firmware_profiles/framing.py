@@ -59,36 +59,110 @@ def _marks_hold(framing: Framing, frame: bytes) -> bool:
     )
 
 
+def opened(framing: Framing, frame: bytes) -> bytes:
+    """Free a frame of its escapes.
+
+    Raises:
+        RejectError: It ends in an escape, or a mark stands where only an escaped one may.
+    """
+    if not framing.escape:
+        return frame
+    start, end = unhex(framing.start), unhex(framing.end)
+    stop = len(frame) - len(end) if end and frame.endswith(end) else len(frame)
+    body, plain = frame[len(start) : stop], bytearray(frame[: len(start)])
+    escape, escaped = int(framing.escape, 16), False
+    for byte in body:
+        if escaped:
+            plain.append(byte ^ framing.escape_xor)
+            escaped = False
+        elif byte == escape:
+            escaped = True
+        elif byte in start or byte in end:
+            raise RejectError("marks")
+        else:
+            plain.append(byte)
+    if escaped:
+        raise RejectError("escape")
+    return bytes(plain) + frame[stop:]
+
+
+def escaped(framing: Framing, frame: bytes) -> bytes:
+    """Put in the escapes that the marks, and the escape itself, need inside a frame."""
+    if not framing.escape:
+        return frame
+    start, end = unhex(framing.start), unhex(framing.end)
+    special = {*start, *end, int(framing.escape, 16)}
+    stop = len(frame) - len(end)
+    body = bytearray()
+    for byte in frame[len(start) : stop]:
+        if byte in special:
+            body += bytes((int(framing.escape, 16), byte ^ framing.escape_xor))
+        else:
+            body.append(byte)
+    return frame[: len(start)] + bytes(body) + frame[stop:]
+
+
+def _counted(framing: Framing, data: bytes) -> int | None:
+    """Length by the frame's own word; with escapes, of the bytes on the wire."""
+    at, size = framing.length_at or 0, framing.length_size
+    if not framing.escape:
+        field = data[at : at + size]
+        return _word(field, framing.length_endian) + framing.length_add if len(field) == size else None
+    wire, plain, wanted = 0, bytearray(), at + size
+    while len(plain) < wanted:
+        if wire >= len(data):
+            return None
+        if data[wire] == int(framing.escape, 16) and wire:
+            if wire + 1 >= len(data):
+                return None
+            plain.append(data[wire + 1] ^ framing.escape_xor)
+            wire += 2
+        else:
+            plain.append(data[wire])
+            wire += 1
+        if len(plain) == at + size:
+            wanted = _word(bytes(plain[at:]), framing.length_endian) + framing.length_add
+    return wire
+
+
 def _expected_length(framing: Framing, data: bytes) -> int | None:
     """Length of the frame that begins ``data``; ``None`` when more bytes are needed to know."""
     if framing.length is not None:
         return framing.length
     if framing.length_at is not None:
-        if len(data) <= framing.length_at:
-            return None
-        return data[framing.length_at] + framing.length_add
+        return _counted(framing, data)
     end = unhex(framing.end)
     found = data.find(end, len(unhex(framing.start)))
     return None if found < 0 else found + len(end) + framing.tail
 
 
-def verify(framing: Framing, frame: bytes) -> None:
-    """Check one whole frame.
+def verify(framing: Framing, frame: bytes) -> bytes:
+    """Check one whole frame as it came over the wire, and return it without its escapes.
 
     Raises:
-        RejectError: Wrong length, marks, checksum or block pattern.
+        RejectError: Wrong length, marks, escapes, checksum or block pattern.
     """
     if framing.blocks is not None:
         _verify_blocks(framing, framing.blocks, frame)
-        return
-    _verify_single(framing, frame, exact=True)
+        return frame
+    plain = opened(framing, frame)
+    _verify_single(framing, plain)
+    return plain
 
 
-def _verify_single(framing: Framing, frame: bytes, *, exact: bool) -> None:
-    expected = framing.length if framing.length is not None else len(frame)
-    if framing.length_at is not None:
-        expected = _expected_length(framing, frame) or -1
-    if exact and len(frame) != expected:
+def _plain_length(framing: Framing, frame: bytes) -> int:
+    """How long a frame that is free of escapes should be; -1 when it ends before it says so."""
+    if framing.length_at is None:
+        return framing.length if framing.length is not None else len(frame)
+    field = frame[framing.length_at : framing.length_at + framing.length_size]
+    if len(field) < framing.length_size:
+        return -1
+    return _word(field, framing.length_endian) + framing.length_add
+
+
+def _verify_single(framing: Framing, frame: bytes) -> None:
+    expected = _plain_length(framing, frame)
+    if len(frame) != expected:
         raise RejectError("short" if len(frame) < expected or expected < 0 else "length")
     if len(frame) > framing.max_length:
         raise RejectError("length")
@@ -105,7 +179,7 @@ def _verify_blocks(framing: Framing, blocks: Blocks, frame: bytes) -> None:
     mask, value = unhex(blocks.first_mask), unhex(blocks.first_value)
     for index in range(blocks.count):
         block = frame[index * size : (index + 1) * size]
-        _verify_single(framing, block, exact=True)
+        _verify_single(framing, block)
         if masked(block, mask, value) is not (index == 0):
             raise RejectError("marks")
 
@@ -128,13 +202,13 @@ class Framer:
     def feed(self, data: bytes) -> list[bytes]:
         """Add bytes and return every frame that is now whole, in order, at most a few per call."""
         self._buffer += data
+        if self._framing is not None:
+            return self._frames(self._framing)
         if self._line is not None:
             return self._lines(self._line)
-        if self._framing is None:
-            frame = bytes(self._buffer)
-            self._buffer.clear()
-            return [frame] if frame else []
-        return self._frames(self._framing)
+        frame = bytes(self._buffer)
+        self._buffer.clear()
+        return [frame] if frame else []
 
     def _lines(self, line: Line) -> list[bytes]:
         end = line.end.encode()
@@ -166,10 +240,11 @@ class Framer:
     def _size(self, framing: Framing) -> int | None:
         """How long the frame at the head is; ``None`` to wait for more bytes."""
         self._seek(framing)
-        size = _expected_length(framing, bytes(self._buffer[: framing.max_length + 1]))
-        if framing.blocks is not None and size is not None:
-            size *= framing.blocks.count
-        limit = framing.max_length * (framing.blocks.count if framing.blocks is not None else 1)
+        limit = framing.max_length * (2 if framing.escape else 1)
+        size = _expected_length(framing, bytes(self._buffer[: limit + 1]))
+        if framing.blocks is not None:
+            limit *= framing.blocks.count
+            size = size * framing.blocks.count if size is not None else None
         if size is None:
             if len(self._buffer) <= limit:
                 return None
@@ -190,7 +265,7 @@ class Framer:
         step = 1
         if framing.blocks is not None and framing.length is not None:
             try:
-                _verify_single(framing, bytes(self._buffer[: framing.length]), exact=True)
+                _verify_single(framing, bytes(self._buffer[: framing.length]))
                 step = framing.length
             except RejectError:
                 step = 1

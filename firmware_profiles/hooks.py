@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
 
+from firmware_profiles import intellivue
 from firmware_profiles.framing import RejectError
 
 
@@ -91,5 +92,8 @@ def bthome_counter(frame: bytes) -> int | None:
 
 COUNTERS: Mapping[str, Callable[[bytes], int | None]] = {"bthome-v2": bthome_counter}
 """Where a decryption's counter stands, for those whose counter grows over the whole life of a device."""
+
+UNPACKERS: Mapping[str, Callable[[bytes], bytes]] = {"intellivue-numerics": intellivue.numerics}
+"""What lies in nested lists whose depth no table can say, laid flat: one record after the other."""
 
 HOOKS: Mapping[str, Callable[[bytes, str, bytes], bytes]] = {"bthome-v2": bthome_v2, "mibeacon": mibeacon}

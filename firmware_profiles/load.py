@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from clinical.errors import BadInputError, NotFoundError
+from firmware_profiles import rules
 from firmware_profiles.plan import (
     CasePlan,
     FieldPlan,
@@ -26,7 +27,8 @@ from firmware_profiles.plan import (
     ValuePlan,
 )
 from firmware_profiles.reading import TEXT_TYPES
-from firmware_profiles.schema import Conditions, Field, MatchRule, ProfileFile, Quality, Stream, ValueRule
+from firmware_profiles.rules import WrongProfileError
+from firmware_profiles.schema import Conditions, Field, ProfileFile, Quality, Stream, ValueRule
 
 SIZES: Mapping[str, int] = {
     "u8": 1, "u16": 2, "u24": 3, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i24": 3, "i32": 4,
@@ -36,10 +38,6 @@ CRC_OK = "crc_ok"
 WHOLE_NUMBERS = frozenset(name for name in SIZES if name[0] in "ui")
 REPEATABLE = frozenset(SIZES) - {"datetime7"}
 NEED_LENGTH = frozenset(("bcd", "ascii", "bytes"))
-
-
-class WrongProfileError(Exception):
-    """A fault in a profile: at which key, and what."""
 
 
 def _conditions(conditions: Conditions) -> list[str]:
@@ -124,7 +122,7 @@ class _Compiler:
         if compared:
             term = self._term(compared[1], key)
             wanted: int | str = compared[3]
-            if self.fields[term.field].type not in TEXT_TYPES:
+            if self.fields[term.field].type not in TEXT_TYPES - {"int", "hex"}:
                 try:
                     wanted = int(compared[3], 0)
                 except ValueError:
@@ -197,7 +195,7 @@ class _Compiler:
             return None
         key = f"{self.key}.line.regex"
         try:
-            pattern = re.compile(line.regex)
+            pattern = re.compile(line.regex, re.ASCII)
         except re.error as error:
             raise WrongProfileError(f"{key}: {error}") from error
         wanted = {*self.fields, *([line.over, line.at] if line.checksum else [])}
@@ -207,75 +205,15 @@ class _Compiler:
         return pattern
 
 
-def _check_stream(stream: Stream, key: str) -> None:
-    if stream.source == "gatt" and not stream.characteristic:
-        raise WrongProfileError(f"{key}.characteristic: needed for a gatt stream")
-    if stream.source == "serial" and stream.framing is None and stream.line is None:
-        raise WrongProfileError(f"{key}: a serial stream needs framing or line")
-    framing = stream.framing
-    if framing is None:
-        return
-    if framing.length is None and not framing.start:
-        raise WrongProfileError(f"{key}.framing: give length or start")
-    if framing.length is None and framing.length_at is None and not framing.end:
-        raise WrongProfileError(f"{key}.framing: give length, length_at or end")
-    if len(bytes.fromhex(framing.mask)) != len(bytes.fromhex(framing.value)):
-        raise WrongProfileError(f"{key}.framing.mask: must be as long as value")
-
-
-def _check_sends(file: ProfileFile, streams: Mapping[str, StreamPlan]) -> None:
-    for name, steps in (("handshake", file.handshake), ("poll", file.poll)):
-        for index, step in enumerate(steps):
-            if step.send not in file.allow_send:
-                raise WrongProfileError(f"{name}[{index}].send: not on allow_send")
-            if step.stream and step.stream not in streams:
-                raise WrongProfileError(f"{name}[{index}].stream: there is no stream {step.stream}")
-
-
-def _check_vectors(file: ProfileFile, streams: Mapping[str, StreamPlan]) -> None:
-    for index, vector in enumerate(file.test):
-        if vector.stream not in streams:
-            raise WrongProfileError(f"test[{index}].stream: there is no stream {vector.stream}")
-        if (vector.hex is None) == (vector.text is None):
-            raise WrongProfileError(f"test[{index}]: give either hex or text")
-        if (vector.expect is None) == (vector.reject is None):
-            raise WrongProfileError(f"test[{index}]: give either expect or reject")
-
-
-def _check_alarms(file: ProfileFile) -> None:
-    known = {value.name for stream in file.stream for value in stream.value}
-    for index, alarm in enumerate(file.alarm):
-        if alarm.value not in known:
-            raise WrongProfileError(f"alarm[{index}].value: there is no value {alarm.value}")
-
-
-def _check_match(file: ProfileFile) -> None:
-    for index, rule in enumerate(file.match):
-        for name in ("name_regex", "model_regex"):
-            try:
-                re.compile(getattr(rule, name))
-            except re.error as error:
-                raise WrongProfileError(f"match[{index}].{name}: {error}") from error
-        if rule == MatchRule(priority=rule.priority):
-            raise WrongProfileError(f"match[{index}]: says nothing; it would claim every device")
-        if rule.data_mask and len(rule.data_mask.replace(" ", "")) != len(rule.data_prefix.replace(" ", "")):
-            raise WrongProfileError(f"match[{index}].data_mask: must be as long as data_prefix")
-
-
 def _compiled(file: ProfileFile, path: str) -> Profile:
     plans: dict[str, StreamPlan] = {}
     for index, stream in enumerate(file.stream):
         key = f"stream[{index}]"
         if stream.id in plans:
             raise WrongProfileError(f"{key}.id: {stream.id} is defined twice")
-        _check_stream(stream, key)
+        rules.check_stream(stream, key)
         plans[stream.id] = _Compiler(stream, key).compile()
-    if file.profile.transport == "serial" and file.serial is None:
-        raise WrongProfileError("serial: needed for a serial device")
-    _check_sends(file, plans)
-    _check_vectors(file, plans)
-    _check_alarms(file)
-    _check_match(file)
+    rules.check_file(file)
     return Profile(file, path, plans)
 
 

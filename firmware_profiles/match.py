@@ -30,7 +30,7 @@ class Advertisement:
     manufacturer_data: Mapping[int, bytes] = field(default_factory=dict)
     model: str = ""  # Device Information, once connected
     firmware: str = ""
-    usb_vid_pid: str = ""
+    hardware: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,11 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
-def _firmware_fits(rule: str, firmware: str) -> bool:
+def _revision_fits(rule: str, revision: str) -> bool:
     """Whether every comparison of a rule such as ``>=1.2,<2`` holds; an unknown version fits none."""
     if not rule:
         return True
-    found = _numbers(firmware)
+    found = _numbers(revision)
     if not found:
         return False
     for part in rule.split(","):
@@ -95,8 +95,24 @@ def fits(rule: MatchRule, seen: Advertisement) -> bool:
         and _data_fits(rule, seen)
         and (not rule.name_regex or re.search(rule.name_regex, seen.name) is not None)
         and (not rule.model_regex or re.search(rule.model_regex, seen.model) is not None)
-        and (not rule.usb_vid_pid or rule.usb_vid_pid == seen.usb_vid_pid.lower())
-        and _firmware_fits(rule.firmware, seen.firmware)
+        and _revision_fits(rule.firmware, seen.firmware)
+        and _revision_fits(rule.hardware, seen.hardware)
+    )
+
+
+def asks_information(profile: Profile) -> bool:
+    """Whether a rule of this profile speaks of model, firmware or hardware, known only once connected."""
+    return any(rule.model_regex or rule.firmware or rule.hardware for rule in profile.file.match)
+
+
+def describes(profile: Profile, *, model: str, firmware: str, hardware: str) -> bool:
+    """Whether what a connected device says of itself fits a rule of the profile; names are not compared."""
+    seen = Advertisement(model=model, firmware=firmware, hardware=hardware)
+    return any(
+        (not rule.model_regex or re.search(rule.model_regex, seen.model) is not None)
+        and _revision_fits(rule.firmware, seen.firmware)
+        and _revision_fits(rule.hardware, seen.hardware)
+        for rule in profile.file.match
     )
 
 

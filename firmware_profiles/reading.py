@@ -38,7 +38,7 @@ def environments(plan: StreamPlan, frame: bytes | str, context: Context) -> Iter
         RejectError: The bytes are not a frame of this stream.
     """
     if plan.pattern is not None:
-        yield _line_env(plan, frame)
+        yield _line_env(plan, _text(plan, frame))
         return
     if isinstance(frame, str):
         raise RejectError("not-bytes")
@@ -48,7 +48,9 @@ def environments(plan: StreamPlan, frame: bytes | str, context: Context) -> Iter
     if stream.decrypt is not None:
         frame = hooks.HOOKS[stream.decrypt](frame, context.mac, context.key)
     if stream.framing is not None:
-        verify(stream.framing, frame)
+        frame = verify(stream.framing, frame)
+    if stream.unpack is not None:
+        frame = hooks.UNPACKERS[stream.unpack](frame)
     for record in _records(plan, frame):
         yield _binary_env(plan, record)
 
@@ -84,15 +86,26 @@ def holds(tests: Iterable[Test], env: Env) -> bool:
     return True
 
 
-def _line_env(plan: StreamPlan, frame: bytes | str) -> Env:
+def _text(plan: StreamPlan, frame: bytes | str) -> str:
+    """The text of a line; of a framed one, what stands before its checksum and end mark."""
+    if plan.rule.framing is not None:
+        data = frame.encode("latin-1", "replace") if isinstance(frame, str) else frame
+        if len(data) > MAX_FRAME:
+            raise RejectError("length")
+        plain = verify(plan.rule.framing, data)
+        return plain[: _end(plan, plain)].decode("latin-1")
+    if isinstance(frame, str):
+        return frame
+    try:
+        return frame.decode("utf-8")
+    except UnicodeDecodeError:
+        raise RejectError("not-text") from None
+
+
+def _line_env(plan: StreamPlan, frame: str) -> Env:
     line = plan.rule.line
     assert line is not None  # noqa: S101 - a pattern comes from a line
     assert plan.pattern is not None  # noqa: S101
-    if isinstance(frame, bytes):
-        try:
-            frame = frame.decode("utf-8")
-        except UnicodeDecodeError:
-            raise RejectError("not-text") from None
     if len(frame) > line.max_length:
         raise RejectError("length")
     match = plan.pattern.fullmatch(frame)
@@ -100,7 +113,8 @@ def _line_env(plan: StreamPlan, frame: bytes | str) -> Env:
         raise RejectError("pattern")
     if line.checksum is not None:
         _, function = encodings.CHECKSUMS[line.checksum]
-        if function(match[line.over].encode()) != int(match[line.at], 16):
+        summed = (match[line.over] or "").encode("latin-1" if plan.rule.framing is not None else "utf-8")
+        if function(summed) != _hex_word(match[line.at]):
             raise RejectError("checksum")
     env: Env = {}
     for field_plan in plan.fields:
@@ -109,11 +123,19 @@ def _line_env(plan: StreamPlan, frame: bytes | str) -> Env:
     return env
 
 
+def _hex_word(text: str | None) -> int:
+    """A checksum as it is written in a line; -1, which no checksum is, for anything else."""
+    try:
+        return int(text or "", 16)
+    except ValueError:
+        return -1
+
+
 def _text_raw(plan: FieldPlan, text: str | None) -> Raw:
     text = (text or "").strip()
-    if not text:
-        return None
     rule = plan.rule
+    if not text or text == rule.absent:
+        return None
     if rule.one_of and text not in rule.one_of:
         raise RejectError("value")
     if rule.lookup:
@@ -166,7 +188,7 @@ def _binary_env(plan: StreamPlan, data: bytes) -> Env:
 def _end(plan: StreamPlan, data: bytes) -> int:
     """Where the fields end: before the frame's own checksum and end marks."""
     framing = plan.rule.framing
-    if framing is None:
+    if framing is None or plan.rule.unpack is not None:
         return len(data)
     reserved = len(bytes.fromhex(framing.end)) + framing.tail
     if framing.checksum is not None and framing.checksum.at < 0:
@@ -207,6 +229,8 @@ class _Reader:
             raw: Raw = word(self.take(self.end - self.position), plan.endian)
         elif rule.type == "utf8_rest":
             raw = _utf8(self.take(self.end - self.position))
+        elif rule.type == "bytes_rest":
+            raw = self.take(self.end - self.position)
         elif rule.repeat is not None:
             raw = self._repeated(plan)
         else:

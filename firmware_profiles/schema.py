@@ -24,10 +24,11 @@ Condition = Annotated[str, Meta(pattern=r"^(!?\w+\.\d+|\w+[!=]=[^\s]+)$")]
 # pattern as if it were a type, and the interpreter dies in a later collection. A test walks every type.
 Conditions = str | list[str]
 Count = Annotated[int, Meta(ge=1, le=65536)]
+Revision = Annotated[str, Meta(pattern=r"^((>=|<=|==|<|>)\d+(\.\d+)*(,|$))*$")]
 
 BinaryType = Literal[
     "u8", "u16", "u24", "u32", "u64", "i8", "i16", "i24", "i32",
-    "sfloat", "float", "datetime7", "bcd", "ascii", "bytes", "uint_rest", "utf8_rest",
+    "sfloat", "float", "datetime7", "bcd", "ascii", "bytes", "uint_rest", "utf8_rest", "bytes_rest",
 ]  # fmt: skip
 TextType = Literal["int", "decimal", "text", "hex"]
 Algorithm = Literal[
@@ -53,7 +54,10 @@ class Device(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Count = 1
     aliases: list[str] = []
     regulatory_use: Literal["clinical", "wellness", "lab"] = "clinical"
-    read_only: bool = True
+    read_only: Annotated[
+        bool,
+        Meta(description="nothing on the device is changed, not its clock either; always for pumps"),
+    ] = True
     enabled: bool = True
     note: str = ""
 
@@ -69,21 +73,26 @@ class MatchRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data_length: Count | None = None
     name_regex: str = ""
     model_regex: str = ""
-    firmware: Annotated[str, Meta(pattern=r"^((>=|<=|==|<|>)\d+(\.\d+)*(,|$))*$")] = ""
-    usb_vid_pid: Annotated[str, Meta(pattern=r"^([0-9a-f]{4}:[0-9a-f]{4})?$")] = ""
+    firmware: Revision = ""
+    hardware: Revision = ""
     priority: Annotated[int, Meta(ge=0, le=100)] = 10
 
 
 class Link(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[link]``: how a session with this device is kept."""
+    """``[link]``: how a session with this device is kept.
+
+    A device of mode ``on-advert`` is there only while it has something to tell, so its going is no loss.
+    ``max_quiet_s`` of silence end a link in every mode. ``bond`` says what becomes of the keys of a pairing.
+    """
 
     mode: Literal["broadcast", "on-advert", "persistent", "poll"] = "persistent"
     pairing: Literal["none", "just-works", "passkey"] = "none"
-    bond: Literal["none", "reuse", "per-session"] = "none"
+    bond: Literal["reuse", "per-session"] = "reuse"
     connect_timeout_s: Annotated[float, Meta(gt=0, le=120)] = 20.0
     max_quiet_s: Annotated[float, Meta(gt=0)] = 10.0
-    disconnect_by: Literal["device", "host"] = "host"
-    write_gap_ms: Annotated[int, Meta(ge=0)] = 0
+    write_gap_ms: Annotated[
+        int, Meta(ge=0, le=1000, description="pause after each byte on a cable, after each write on the air")
+    ] = 0
 
 
 class SerialLine(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,23 +108,44 @@ class SerialLine(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Clock(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[clock]``: what the device's own clock is worth."""
+    """``[clock]``: what the device's own clock is worth.
 
-    read: Literal["none", "record", "cts", "vendor"] = "none"
-    set: Literal["never", "cts", "datetime", "vendor"] = "never"
+    ``record``: each stored result bears its time. ``cts`` and ``datetime``: characteristics 2A2B and 2A08;
+    ``any``: the first of these that the device has. ``stream``: a frame of ``read_stream`` tells what the
+    clock shows now, or one of ``set_stream`` (source ``host``) sets it.
+    It is set only when it is more than ``max_drift_s`` wrong, and only from a node whose own clock is right.
+    """
+
+    read: Literal["none", "record", "cts", "datetime", "any", "stream"] = "none"
+    set: Literal["never", "cts", "datetime", "any", "stream"] = "never"
     zone: Literal["local", "utc", "unknown"] = "unknown"
-    max_drift_s: Annotated[int, Meta(ge=0)] = 0
+    max_drift_s: Annotated[int, Meta(ge=0)] = 30
+    read_stream: str = ""
+    set_stream: str = ""
 
 
-class Send(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One ``[[handshake]]`` step or ``[[poll]]``; ``send`` must stand on ``allow_send``."""
+class Command(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``[allow_send.NAME]``: bytes that may go to the device. Nothing else ever does."""
 
-    send: str
+    text: str | None = None
+    hex: Hex | None = None
     characteristic: Uuid | None = None
+    write: Literal["request", "command"] = "request"
+
+
+class Step(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One ``[[handshake]]`` step or ``[[poll]]``.
+
+    ``send`` names an entry of ``allow_send``; without it the characteristic of ``stream`` is read. The answer
+    is a frame of ``stream``, or bytes that begin with ``expect``; with neither, none is waited for.
+    A poll without ``every_s`` is asked once, after the handshake.
+    """
+
+    send: str = ""
     expect: Hex = ""
     timeout_ms: Count = 1000
     retries: Annotated[int, Meta(ge=0, le=10)] = 2
-    every_s: Annotated[float, Meta(gt=0)] | None = None
+    every_s: Annotated[float, Meta(ge=0.05, le=86400)] | None = None
     stream: str = ""
 
 
@@ -123,7 +153,6 @@ class Racp(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``[racp]``: download of stored records through 2A52; nothing is ever deleted on the meter."""
 
     mode: Literal["since-sequence", "all"] = "since-sequence"
-    store_key: Name = "seq"
     complete_codes: list[int] = msgspec.field(default_factory=lambda: [1, 6])
     timeout_s: Annotated[float, Meta(gt=0)] = 30.0
 
@@ -151,7 +180,9 @@ class Blocks(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Framing(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one frame is found in a stream, and found again after noise.
 
-    Either ``length`` (fixed), ``start`` + ``length_at`` (counted), ``start`` + ``end`` (delimited).
+    Either ``length`` (fixed), ``start`` + ``length_at`` (counted), ``start`` + ``end`` (delimited). With
+    ``escape`` the bytes after the start mark are first freed of it: the byte that follows an escape is
+    combined with ``escape_xor``. All other keys speak of the frame without escapes.
     """
 
     length: Count | None = None
@@ -161,14 +192,21 @@ class Framing(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     end: Hex = ""
     tail: Annotated[int, Meta(ge=0, le=8, description="bytes after the end mark")] = 0
     length_at: Annotated[int, Meta(ge=0)] | None = None
+    length_size: Literal[1, 2] = 1
+    length_endian: Literal["little", "big"] = "big"
     length_add: int = 0
+    escape: Annotated[str, Meta(pattern=r"^([0-9A-Fa-f]{2})?$")] = ""
+    escape_xor: Annotated[int, Meta(ge=1, le=255)] = 0x20
     max_length: Count = 256
     checksum: Checksum | None = None
     blocks: Blocks | None = None
 
 
 class Line(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A text line: a regular expression with named groups, and a template for the way back."""
+    """A text line: a regular expression with named groups, and a template for the way back.
+
+    In a stream with ``framing`` the frame is found first, and the text is what stands before its end mark.
+    """
 
     regex: str
     template: str
@@ -209,6 +247,7 @@ class Field(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sizes: list[int] = []
     wide_when: Condition | None = None  # then twice as many bytes
     lookup: dict[str, int] = {}
+    absent: str = ""  # what a line writes where there is no number, such as ---
 
 
 class Case(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -254,11 +293,10 @@ class ValueRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     code: Annotated[str, Meta(pattern=r"^(MDC[A-Z]*_[A-Z0-9_]+)?$")] = ""
     code_from: Name | None = None
     codes: dict[str, str] = {}  # raw word of code_from → code, where the site or specimen decides
-    category: Literal["Msrmt", "Clc", "Set"] = "Msrmt"
     plausible: tuple[Decimal, Decimal] | None = None
     stale_s: Annotated[float, Meta(gt=0)] | None = None
     rate_hz: Annotated[float, Meta(gt=0, le=1000)] | None = None
-    role: Literal["", "device_time", "time_offset_min", "sequence"] = ""
+    role: Literal["", "device_time", "clock", "time_offset_min", "sequence"] = ""  # of a record, or now
 
 
 class Quality(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -285,10 +323,10 @@ class Tags(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Stream(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[stream]]``: one kind of frame this device sends."""
+    """``[[stream]]``: one kind of frame this device sends, or (source ``host``) one that sets its clock."""
 
     id: Word
-    source: Literal["gatt", "advert", "serial", "memory"]
+    source: Literal["gatt", "advert", "serial", "memory", "host"]
     field: list[Field]
     value: Annotated[list[ValueRule], Meta(min_length=1)]
     service: Uuid | None = None
@@ -304,6 +342,7 @@ class Stream(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     checksum: Checksum | None = None
     tags: Tags | None = None
     decrypt: Literal["bthome-v2", "mibeacon"] | None = None
+    unpack: Literal["intellivue-numerics"] | None = None
     not_all_same: bool = False
     quality: list[Quality] = []
 
@@ -316,8 +355,6 @@ class AlarmRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     priority: Literal["Lo", "Me", "Hi"]
     lo: Decimal | None = None
     hi: Decimal | None = None
-    delay_s: Annotated[float, Meta(ge=0)] = 0.0
-    latch: bool = False
 
 
 class Vector(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -347,9 +384,9 @@ class ProfileFile(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     link: Link = Link()
     serial: SerialLine | None = None
     clock: Clock = Clock()
-    handshake: list[Send] = []
-    poll: list[Send] = []
-    allow_send: list[str] = []
+    handshake: list[Step] = []
+    poll: list[Step] = []
+    allow_send: dict[Word, Command] = {}
     racp: Racp | None = None
     alarm: list[AlarmRule] = []
 

@@ -46,6 +46,33 @@ def check(profile: Profile) -> list[Failure]:
     return failures + _gaps(profile)
 
 
+OWN_WORDS = ("this specification", "this file", "docs/drip-sensor.md", "objects by hand")
+"""How the source of a vector begins or what it holds when its bytes come from nobody but ourselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """How many vectors have bytes or a layout from a named source outside this project."""
+
+    accept: int
+    reject: int
+
+
+def outside(profile: Profile) -> Outside:
+    """Count a profile's vectors from outside; what is made by changing one of them is one too."""
+    if profile.file.profile.trust == "own":
+        return Outside(accept=0, reject=0)
+    found = [vector for vector in profile.vectors if not any(word in vector.source for word in OWN_WORDS)]
+    accept = sum(vector.reject is None for vector in found)
+    return Outside(accept=accept, reject=len(found) - accept)
+
+
+def is_counted(profile: Profile) -> bool:
+    """Whether a model counts as supported: enabled, and every vector holds, with some from outside."""
+    found = outside(profile)
+    return profile.file.profile.enabled and found.accept > 0 and found.reject > 0 and not check(profile)
+
+
 def _gaps(profile: Profile) -> list[Failure]:
     gaps = []
     for stream in profile.streams:

@@ -12,11 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, assert_never, get_args, get_type_hints
 
+from clinical import quantities
 from clinical.bedside_check.snapshot import Snapshot
+from clinical.commit import STATUS_AFTER
 from clinical.exchange import (
     AdministrationRecorded,
     AlarmAcknowledged,
+    CareRecorded,
     Changes,
+    Charted,
     CheckEvaluated,
     DeviceAssociated,
     DeviceReleased,
@@ -29,6 +33,7 @@ from clinical.exchange import (
 )
 from clinical.policy import SitePolicy
 from clinical.records import (
+    USABLE,
     Administration,
     Association,
     Dose,
@@ -40,8 +45,8 @@ from clinical.records import (
     Order,
     Product,
     TaskStatus,
-    Validity,
 )
+from pda_app.laid_care import lay_care, lay_charted
 
 R = TypeVar("R")
 
@@ -52,9 +57,6 @@ _REMEMBERED = timedelta(minutes=10)
 _MOST_SAMPLES = 720
 RATE = "drop-rate"
 """The code under which an infusion's measured drops per minute are remembered."""
-RELIABLE = frozenset({Validity.VALID, Validity.VALIDATED})
-_DONE = {"given": TaskStatus.GIVEN, "partial": TaskStatus.PARTIAL, "held": TaskStatus.HELD,
-         "refused": TaskStatus.REFUSED, "not-given": TaskStatus.NOT_GIVEN}  # fmt: skip
 _CHANGED = {
     "pause": (InfusionState.PAUSED, TaskStatus.PAUSED),
     "resume": (InfusionState.RUNNING, TaskStatus.RUNNING),
@@ -158,7 +160,7 @@ class Book:
     def _note_samples(self, facts: Facts) -> None:
         """Keep the last minutes, for the curve of an alarm; of those who left, nothing."""
         for one in facts.observations:
-            if one.value is not None and one.validity in RELIABLE:
+            if one.value is not None and one.validity in USABLE:
                 self._note((one.patient_id, one.code), one.effective, float(one.value))
         for flow in facts.flows:
             if flow.gtt_min is not None and flow.state not in {"stale", "unknown"}:
@@ -190,6 +192,10 @@ class Book:
                 self._lay_association(event)
             case DeviceReleased(association_id=id_):
                 self._change("associations", id_, end=event.at)
+            case CareRecorded():
+                lay_care(self._view, event)
+            case Charted():
+                lay_charted(self._view, event)
             case CheckEvaluated() | PatrolRecorded() | ScanRefused():
                 pass
             case _:
@@ -215,19 +221,18 @@ class Book:
             reason=request.entered.reason_code,
             witness=request.witness.id if request.witness else "",
         )
-        self._change("tasks", event.task_id, status=_DONE[event.outcome], changed_at=event.at)
+        self._change(
+            "tasks",
+            event.task_id,
+            status=STATUS_AFTER.get(event.outcome, TaskStatus.NOT_GIVEN),
+            changed_at=event.at,
+        )
 
     def _given(self, order: Order, event: AdministrationRecorded) -> tuple[tuple[str, Dose], ...]:
         """What went in by ingredient, so that interval and daily limits see it offline as well."""
         if event.outcome not in {"given", "partial"}:
             return ()
-        pairs: list[tuple[str, Dose]] = []
-        for item in order.items:
-            product = self.get(Product, item.product_id)
-            single = event.dose is not None and len(order.items) == 1
-            if product is not None:
-                pairs += _amounts(product, event.dose if single and event.dose else item.dose)
-        return tuple(pairs)
+        return quantities.ingredients_given(order.items, lambda id_: self.get(Product, id_), event.dose)
 
     def _lay_start(self, event: InfusionStarted) -> None:
         order = self._view["orders"].get(event.order_id)
@@ -344,15 +349,3 @@ class Book:
 def aged(moment: datetime, now: datetime) -> datetime:
     """Return a moment to judge an age by: one from the future is taken for a very old one."""
     return moment.replace(second=0, microsecond=0) - _NO_AGE if moment - now > FUTURE else moment
-
-
-def _amounts(product: Product, amount: Dose) -> list[tuple[str, Dose]]:
-    """Strength times amount; a unit that fits neither is left out rather than guessed."""
-    found = []
-    for ingredient in product.ingredients:
-        strength = ingredient.strength
-        if amount.unit == product.unit:
-            found.append((ingredient.code, Dose(value=strength.value * amount.value, unit=strength.unit)))
-        elif amount.unit == strength.unit and len(product.ingredients) == 1:
-            found.append((ingredient.code, amount))
-    return found

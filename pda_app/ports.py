@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
-from clinical.bedside_check.model import CheckRequest, ScanMethod
+from clinical.bedside_check.model import CheckRequest, Confirmation, ScanMethod
+from clinical.confirmation import Purpose
 from clinical.exchange import Changes, CheckAnswer, Event, Outcome, Ward
 from clinical.records import Practitioner
 
@@ -111,6 +113,19 @@ class Kept:
     fetched_at: datetime  # by this handheld's clock, corrected
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPin:
+    """Another person's badge and PIN, and the question they stand behind."""
+
+    badge: str
+    pin: str = field(repr=False)
+    purpose: Purpose
+    request: CheckRequest
+    task_id: str
+    codes: tuple[str, ...] = ()  # findings they accept
+    value: Decimal | None = None  # what they calculated on their own
+
+
 class Clock(Protocol):
     """The handheld's own clock."""
 
@@ -144,6 +159,10 @@ class Api(Protocol):
 
     async def check(self, request: CheckRequest) -> CheckAnswer:
         """The server's own verdict, with a lease when the word is GIVE."""
+        ...
+
+    async def confirm(self, second: SecondPin) -> Confirmation:
+        """The server's proof that another person stands behind a question; it counts once."""
         ...
 
     async def send(self, events: Sequence[Event]) -> tuple[Outcome, ...]:

@@ -198,11 +198,30 @@ class Sessions:
         await self._prove(person, pin)
         return replace(session, badge_at=self._clock.now())
 
-    async def _offline(self, person: KnownPerson | None, number: str, pin: str) -> Session:
+    async def recognise(self, badge: str, pin: str) -> Practitioner:
+        """Recognise another person's PIN without the server; who is signed in stays so.
+
+        Raises:
+            RefusedError: ``sign-in`` (wrong), ``too-many-attempts``, ``offline-unknown`` or
+                ``offline-expired``.
+        """
+        person, verifier = self._ready_offline(await self.known(badge_number(badge)))
+        self._refuse_blocked(person)
+        await self._failed(person)
+        if not await asyncio.to_thread(fits, verifier, pin):
+            raise RefusedError("sign-in", "badge and PIN do not belong together")
+        await self._store.update_person(replace(person, failures=0, blocked_until=None))
+        return person.practitioner
+
+    def _ready_offline(self, person: KnownPerson | None) -> tuple[KnownPerson, Verifier]:
         if person is None or person.verifier is None:
             raise RefusedError("offline-unknown", "the first sign-in on this handheld needs the server")
         if person.verifier.expires <= self._clock.now():
             raise RefusedError("offline-expired", "the offline sign-in has expired; find the network")
+        return person, person.verifier
+
+    async def _offline(self, person: KnownPerson | None, number: str, pin: str) -> Session:
+        person, _ = self._ready_offline(person)
         await self._prove(person, pin)
         self._pin = pin
         self._api.use("")

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from clinical.bedside_check.model import CheckRequest
+from clinical.bedside_check.model import CheckRequest, Confirmation
 from clinical.errors import BadInputError, RefusedError, UnavailableError, WardlinkError
 from clinical.exchange import Changes, CheckAnswer, Event, Outcome
 from clinical.records import Facts
 from pda_app.book import Book
-from pda_app.ports import Counts, Ports, Returned
+from pda_app.ports import Counts, Ports, Returned, SecondPin
 from pda_app.session import Sessions
 from pda_app.settings import Server
 
@@ -94,6 +94,21 @@ class Sync:
             async with asyncio.timeout(self._settings.check_silence_s):
                 return await self._ports.api.check(request)
         except (TimeoutError, UnavailableError):
+            self._set_online(online=False)
+            self.kick()
+            return None
+
+    async def confirm(self, second: SecondPin) -> Confirmation | None:
+        """Ask the server for the proof of a second person; None when it is silent.
+
+        Raises:
+            WardlinkError: The server answered, but gave no proof.
+        """
+        if not self.link.online:
+            return None
+        try:
+            return await self._ports.api.confirm(second)
+        except UnavailableError:
             self._set_online(online=False)
             self.kick()
             return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
@@ -12,15 +14,27 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server import errors
 from server.alarms import routes as alarms
+from server.chart import routes as chart
 from server.context import Context
-from server.dependencies import SignedInAs
+from server.corrections import routes as corrections
+from server.critical_values import routes as critical_values
+from server.dependencies import SignedInAs, own_ward
+from server.handover import routes as handover
 from server.health import routes as health
+from server.health.metrics import Requests
 from server.live import routes as live
 from server.nodes import routes as nodes
+from server.observations import charted_routes as charted
 from server.observations import routes as observations
+from server.orders import routes as orders
 from server.people import routes as people
 from server.preparations import routes as preparations
+from server.specimens import routes as specimens
+from server.statistics import routes as statistics
 from server.sync import routes as sync
+from server.transfusions import routes as transfusions
+from server.verbal_orders import routes as verbal_orders
+from server.worklist import routes as worklist
 from server.wristbands import routes as wristbands
 
 WEB = Path(__file__).parent / "web"
@@ -41,8 +55,8 @@ _HEADERS = {
 class Guard:
     """Sets the safety headers on every answer and refuses bodies that are too large before reading them."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, requests: Requests | None = None) -> None:
+        self._app, self._requests = app, requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -52,9 +66,19 @@ class Guard:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > MAX_BODY:
             answer = errors.problem(413, "too-large", "Too large", f"a request has at most {MAX_BODY} bytes")
-            await answer(scope, receive, _with_headers(send, scope))
+            await answer(scope, receive, self._counting(_with_headers(send, scope), scope))
             return
-        await self._app(scope, _bounded(receive), _with_headers(send, scope))
+        await self._app(scope, _bounded(receive), self._counting(_with_headers(send, scope), scope))
+
+    def _counting(self, send: Send, scope: Scope) -> Send:
+        began = time.monotonic()
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._requests is not None:
+                self._requests.note(scope["method"], message["status"], time.monotonic() - began)
+            await send(message)
+
+        return counting
 
 
 def _bounded(receive: Receive) -> Receive:
@@ -96,10 +120,18 @@ def create_app(context: Context | None) -> FastAPI:
     )
     app.state.context = context
     errors.install(app)
-    api = APIRouter(prefix="/api/v1")
-    for feature in (people, sync, wristbands, preparations, alarms, observations, nodes, health):
+    api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
+    features = (
+        sync, wristbands, preparations, specimens, transfusions, worklist, alarms, observations,
+        charted, corrections, nodes, statistics, orders, verbal_orders, chart, critical_values, handover,
+    )  # fmt: skip
+    for feature in features:
+        api.include_router(feature.router, dependencies=[Depends(own_ward)])
+    for feature in (people, health):
         api.include_router(feature.router)
     app.include_router(api)
+
+    _describe_problems(app)
 
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     def contract(_session: SignedInAs) -> JSONResponse:
@@ -108,7 +140,21 @@ def create_app(context: Context | None) -> FastAPI:
 
     app.include_router(live.router)
     app.include_router(live.router, prefix="/api/v1")
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, requests=context.requests if context is not None else None)
     if (WEB / "index.html").is_file():
         app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
     return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Name the shape of a problem document once in the contract; every route refers to it."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
+            errors.Problem.model_json_schema()
+        )
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend the document

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from server.health.metrics import Requests
 from server.live.hub import Hub
 from server.people.doors import Doors
 from server.people.service import Limits
@@ -25,6 +26,9 @@ class Context:
     site: Site
     hubs: dict[str, Hub]
     signal: ChangeSignal
+    take_message: Callable[[bytes], object] | None = None  # a hospital's message, to be tried again
+    filed: Callable[[int], None] = lambda _count: None  # readings that wait no longer
+    requests: Requests = field(default_factory=Requests)
     doors: Doors = field(default_factory=Doors)
     probes: dict[str, Callable[[], dict[str, Any]]] = field(
         default_factory=dict

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from clinical.errors import RefusedError
 from server.context import Context
+from server.people import access
 from server.people.errors import SignInError
 from server.people.service import Session, session_of
 
@@ -59,3 +62,31 @@ def check_origin(connection: HTTPConnection) -> None:
 
 Ctx = Annotated[Context, Depends(context_of)]
 SignedInAs = Annotated[Session, Depends(current_session)]
+
+
+_JUDGED = ("/checks", "/events")
+"""Their ward is judged with what they say: a patient of another ward is a STOP, a dose is never refused."""
+
+
+async def own_ward(request: Request, session: SignedInAs, context: Ctx) -> None:
+    """Let only people of the ward reach what an address or a body names; on every route about patients.
+
+    Raises:
+        RefusedError: It belongs to another ward.
+    """
+    named = [*request.path_params.items(), *request.query_params.items()]
+    if not request.url.path.endswith(_JUDGED):
+        named += await _named_in_body(request)
+    used = access.check_named(context.store.picture, context.site, session, named)
+    if used:
+        what = f"{request.method} {request.scope['route'].path}"
+        await run_in_threadpool(access.note_use, context.store, session, used, what)
+
+
+async def _named_in_body(request: Request) -> list[tuple[str, Any]]:
+    """What the body names; one that cannot be read is the route's own to refuse."""
+    try:
+        body = json.loads(await request.body() or b"null")
+    except (ValueError, RecursionError):
+        return []
+    return list(body.items()) if isinstance(body, dict) else []

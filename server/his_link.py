@@ -74,6 +74,10 @@ class HospitalLink:
                 tls = server_context(files.cert, files.key, client_ca_file=files.ca)
             self._listener = await mllp.serve(settings, self._receiver.handle, tls=tls)
 
+    def take_again(self, raw: bytes) -> None:
+        """Take a message that was put aside as if the hospital had just sent it."""
+        self._receiver.handle(raw, "worklist")
+
     async def run_sender(self) -> None:
         """Send what is queued, until cancelled."""
         if self._sender is not None:

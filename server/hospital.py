@@ -201,7 +201,11 @@ class _Application:
     def _place(self, fact: PlaceOrder) -> None:
         patient = patients.known(self._unit, fact.mrn)
         stay = patients.known_stay(self._unit, fact.mrn)
-        orders.place(self._unit, new_order(self._unit, self._codes, fact, patient, stay), self._site.policy)
+        orders.place(
+            self._unit,
+            new_order(self._unit, self._codes, fact, patient, stay, self._site.policy),
+            self._site.policy,
+        )
 
     def _change(self, fact: ChangeOrder) -> None:
         before = orders.get(self._unit, order_id(fact.order.placer_id))

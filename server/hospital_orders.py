@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+from clinical.policy import SitePolicy
 from clinical.records import Dose, Encounter, Order, OrderItem, Patient
 from server.his.port import ChangeOrder, ItemFact, PlaceOrder
 from server.hospital_codes import CodeTables, UnmappedError
 from server.storage.store import UnitOfWork
 
-DEFAULT_DROPS_PER_ML = 20
-"""Drop factor of an ordinary infusion set (GB 8368, ISO 8536-4) when the order names none."""
 _CLEARABLE = {
     "end": None,
     "rate_ml_h": None,
@@ -31,9 +30,14 @@ def order_id(placer_id: str) -> str:
 
 
 def new_order(
-    unit: UnitOfWork, codes: CodeTables, fact: PlaceOrder, patient: Patient, stay: Encounter
+    unit: UnitOfWork,
+    codes: CodeTables,
+    fact: PlaceOrder,
+    patient: Patient,
+    stay: Encounter,
+    policy: SitePolicy,
 ) -> Order:
-    """Build version 1 of an order.
+    """Build version 1 of an order; an infusion whose order names no drop factor gets the ward's own.
 
     Raises:
         UnmappedError: A code has no mapping, or a line gives no amount.
@@ -60,7 +64,7 @@ def new_order(
         end=fact.end,
         rate_ml_h=fact.rate_ml_h,
         volume_ml=fact.volume_ml or (_volume(items) if infusion else None),
-        drops_per_ml=fact.drops_per_ml or (DEFAULT_DROPS_PER_ML if infusion else None),
+        drops_per_ml=fact.drops_per_ml or (policy.care.infusion.drops_per_ml if infusion else None),
         instruction=fact.instruction,
         prescriber=fact.prescriber,
         prescriber_name=fact.prescriber_name,

@@ -7,22 +7,19 @@ ward's own browser), the ingest, the ticker, the hospital link. One writer's thr
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import signal
-import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-import uvicorn
-from fastapi import FastAPI
 
 from broker.tls import client_context
-from clinical.errors import BadInputError, UnavailableError
+from clinical.errors import BadInputError
 from server import seed as seeds
 from server import sites
 from server.alarms.to_nodes import AcknowledgementPublisher
@@ -32,10 +29,11 @@ from server.his_link import HospitalLink
 from server.infusions.flow import FlowWatch
 from server.infusions.targets import TargetPublisher
 from server.ingest.commit import BatchWriter, Written
-from server.ingest.mqtt import PahoBroker
+from server.ingest.reader import AsyncioBroker
 from server.ingest.service import Ingest
+from server.listening import Listener, addresses, listeners_of, until_started
 from server.live.hub import Hub
-from server.live.project import Projector
+from server.live.project import Projector, Wards
 from server.live.waves import Lanes
 from server.nodes.service import NodeState, read_all
 from server.observations import unassigned as observations
@@ -50,7 +48,11 @@ from server.ticker import Ticker
 
 log = structlog.get_logger(__name__)
 _RESTART_S = 1.0
-_GRACE_S = 3
+_NODES_EVERY_S = 1.0
+"""When many nodes come at once, what is known of all of them is read this often and not for each."""
+_ROWS_EVERY_S = 5
+_SWITCH_S = 0.0005
+"""How long the writer's thread may keep the event loop waiting each time the loop has touched a socket."""
 
 
 def utc_now() -> datetime:
@@ -109,12 +111,15 @@ class WardServer:
         self._limits = LimitWatch(site.policy)
         self.his = HospitalLink(settings.his, store, site)
         self._nodes: list[NodeState] = []
+        self._nodes_changed, self._nodes_read = False, 0.0
         self._broker = _broker(settings)
+        self._writer = BatchWriter(self._watch, self._limits)
+        self._writer.begin_at(store.clock())
         self.ingest = (
             Ingest(
                 store,
                 self._broker,
-                BatchWriter(self._watch, self._limits),
+                self._writer,
                 self._written,
                 batch_s=settings.mqtt.batch_ms / 1000,
                 max_buffered=settings.mqtt.max_buffered,
@@ -140,12 +145,18 @@ class WardServer:
             hubs=self.hubs,
             signal=self.signal,
             probes=probes,
+            take_message=self.his.take_again,
+            filed=self._filed,
         )
+
+    def _filed(self, count: int) -> None:
+        """Readings were taken off the worklist."""
+        if self.ingest is not None:
+            self.ingest.unassigned = max(0, self.ingest.unassigned - count)
 
     def _listen(self) -> None:
         self._store.listen(self.signal)
-        for projector in self._projectors.values():
-            self._store.listen(projector)
+        self._store.listen(Wards(asyncio.get_running_loop(), self._projectors))
         if self._broker is not None:
             self._store.listen(self._targets)
             self._store.listen(AcknowledgementPublisher(self._store, self._publish))
@@ -161,18 +172,21 @@ class WardServer:
     def _written(self, written: Written) -> None:
         """Show what one batch brought (event loop)."""
         picture = self._store.picture
-        for projector in self._projectors.values():
-            if written.shown:
-                projector.vitals(picture, written.shown)
-        for encounter_id, wave in written.waves:
-            for lanes in self._lanes.values():
-                lanes.show(picture, encounter_id, wave)
+        for ward, shown in written.shown.items():
+            if ward in self._projectors:
+                self._projectors[ward].readings(picture, shown)
+        for ward, waves in written.waves.items():
+            if ward in self._lanes:
+                self._lanes[ward].show(picture, waves)
         if written.nodes_changed:
-            self._read_nodes()
-            self._targets.send(picture)
+            self._nodes_changed = True
+            if time.monotonic() - self._nodes_read >= _NODES_EVERY_S:
+                self._read_nodes()
+                self._targets.send(picture)
         self._targets.heard(picture, written.heard)
 
     def _read_nodes(self) -> None:
+        self._nodes_changed, self._nodes_read = False, time.monotonic()
         with self._store.reading() as connection:
             self._nodes = read_all(connection)
         for projector in self._projectors.values():
@@ -184,11 +198,18 @@ class WardServer:
             self.signal.flush()
         if self.ingest is not None:
             self.ingest.ask_for_gaps()
+        if self._nodes_changed:
+            self._read_nodes()
+            self._targets.send(self._store.picture)
+        by_ward: dict[str, list[NodeState]] = {}
+        for node in self._nodes:
+            by_ward.setdefault(node.ward, []).append(node)
         for ward, hub in self.hubs.items():
-            hub.put("health", "health", self._health_row(ward))
+            hub.put("health", "health", self._health_row(by_ward.get(ward, [])))
+            if self._seconds % _ROWS_EVERY_S == 0:
+                self._projectors[ward].tick()
 
-    def _health_row(self, ward: str) -> dict[str, Any]:
-        nodes = [node for node in self._nodes if node.ward == ward]
+    def _health_row(self, nodes: list[NodeState]) -> dict[str, Any]:
         return {
             "nodes_online": sum(node.state == "online" for node in nodes),
             "nodes_total": len(nodes),
@@ -213,15 +234,15 @@ class WardServer:
         for projector in self._projectors.values():
             projector.start(self._store.picture)
         await self.his.start()
-        listeners = _listeners(self.app, self._settings)
+        listeners = listeners_of(self.app, self._settings)
         work = [self._supervised(name, job) for name, job in self._jobs().items()]
         tasks = [asyncio.create_task(job) for job in work]
         served = [asyncio.create_task(listener.serve([listener.bound])) for listener in listeners]
         if self._broker is not None and self.ingest is not None:
             self._broker.start(self.ingest.received, self._broker_connected(loop))
         try:
-            await _until_started(listeners, served)
-            ready(_addresses(listeners, self.his.port))
+            await until_started(listeners, served)
+            ready(addresses(listeners, self.his.port))
             await stop.wait()
         finally:
             await self._shut_down(listeners, served, tasks)
@@ -230,7 +251,14 @@ class WardServer:
         retention = timedelta(hours=self._settings.storage.wave_retention_h)
         gaps = self.ingest.old_gaps if self.ingest is not None else frozenset
         ticker = Ticker(
-            self._store, self._site, self._watch, (self._each_second,), retention, gaps, self._limits
+            self._store,
+            self._site,
+            self._watch,
+            (self._each_second,),
+            retention,
+            gaps,
+            self._limits,
+            (self._writer.end_idle,),
         )
         jobs: dict[str, Callable[[], Awaitable[None]]] = {"ticker": ticker.run, "teller": self.his.run_teller}
         if self.ingest is not None:
@@ -252,7 +280,7 @@ class WardServer:
                 return
 
     async def _shut_down(
-        self, listeners: list[_Listener], served: list[asyncio.Task[None]], tasks: list[asyncio.Task[None]]
+        self, listeners: list[Listener], served: list[asyncio.Task[None]], tasks: list[asyncio.Task[None]]
     ) -> None:
         log.info("stopping")
         self.signal.close()
@@ -272,88 +300,7 @@ class WardServer:
         self._store.close()
 
 
-class _Listener(uvicorn.Server):
-    """A uvicorn server on a socket of ours that leaves signals to us: two of them share one loop."""
-
-    def __init__(self, config: uvicorn.Config, bound: socket.socket) -> None:
-        super().__init__(config)
-        self.bound = bound
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Take no signal."""
-        yield
-
-
-def _listeners(app: FastAPI, settings: ServerSettings) -> list[_Listener]:
-    server = settings.server
-    found = []
-    if server.cert_file is not None and server.key_file is not None:
-        for file in (server.cert_file, server.key_file):
-            if not file.is_file():
-                raise BadInputError(
-                    "tls-file", "server.cert_file and server.key_file must exist; see provision"
-                )
-        found.append(_listener(app, server.host, server.port, str(server.cert_file), str(server.key_file)))
-    if server.plain_port:
-        found.append(_listener(app, "127.0.0.1", server.plain_port))
-    if not found:
-        raise BadInputError("no-listener", "set server.cert_file and key_file, or server.plain_port")
-    return found
-
-
-def _listener(
-    app: FastAPI, host: str, port: int, cert: str | None = None, key: str | None = None
-) -> _Listener:
-    config = uvicorn.Config(
-        app,
-        host=host,
-        port=port,
-        ssl_certfile=cert,
-        ssl_keyfile=key,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_max_size=65_536,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        limit_concurrency=2_000,
-    )
-    return _Listener(config, _bind(host, port))
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """Take the port before anything starts, so that a taken one is one clear sentence."""
-    try:
-        return socket.create_server((host, port), backlog=512, family=_family(host))
-    except OSError as error:
-        raise UnavailableError("listen", f"port {port} cannot be listened on: {error.strerror}") from error
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-async def _until_started(listeners: list[_Listener], served: list[asyncio.Task[None]]) -> None:
-    while not all(listener.started for listener in listeners):
-        if any(task.done() for task in served):
-            raise UnavailableError(
-                "listen", "the server's port cannot be listened on; is another server running?"
-            )
-        await asyncio.sleep(0.02)
-
-
-def _addresses(listeners: list[_Listener], mllp_port: int) -> dict[str, Any]:
-    urls = {}
-    for listener in listeners:
-        scheme = "https" if listener.config.is_ssl else "http"
-        urls[scheme] = f"{scheme}://{listener.config.host}:{listener.bound.getsockname()[1]}"
-    return {"ready": True, "urls": urls, "mllp_port": mllp_port}
-
-
-def _broker(settings: ServerSettings) -> PahoBroker | None:
+def _broker(settings: ServerSettings) -> AsyncioBroker | None:
     mqtt = settings.mqtt
     if not mqtt.port:
         return None
@@ -361,7 +308,7 @@ def _broker(settings: ServerSettings) -> PahoBroker | None:
         raise BadInputError(
             "mqtt-tls", "mqtt needs ca_file, cert_file and key_file; nothing connects in the clear"
         )
-    return PahoBroker(mqtt.host, mqtt.port, client_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file))
+    return AsyncioBroker(mqtt.host, mqtt.port, client_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file))
 
 
 def _ward_row(site: Site, ward_id: str) -> dict[str, Any]:
@@ -383,13 +330,14 @@ def run(settings: ServerSettings, *, one_time_for: str = "") -> int:
         one_time_for: A person for whom a one-time web sign-in is made and printed with the ready line.
     """
     configure_logging()
+    sys.setswitchinterval(_SWITCH_S)
     store, site = open_store(settings)
 
-    def ready(addresses: dict[str, Any]) -> None:
+    def ready(found: dict[str, Any]) -> None:
         if one_time_for:
             code, expires = make_code(store, one_time_for)
-            addresses |= {"one_time_code": code, "one_time_expires": expires.isoformat()}
-        sys.stdout.write(json.dumps(addresses) + "\n")
+            found |= {"one_time_code": code, "one_time_expires": expires.isoformat()}
+        sys.stdout.write(json.dumps(found) + "\n")
         sys.stdout.flush()
 
     async def main() -> None:

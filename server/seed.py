@@ -58,6 +58,7 @@ class PersonSeed(_Table):
     name: str
     name_latin: str = ""
     roles: tuple[str, ...]
+    wards: tuple[str, ...] | None = None  # this ward when not said; [] for somebody of the whole hospital
     badge: str
     pin_hash: str = ""
     pin: str = ""
@@ -159,7 +160,7 @@ def products(seed: Seed) -> list[Product]:
 
 
 def read_policy(path: Path | None) -> SitePolicy:
-    """Read the site policy; the defaults of the fact sheets when there is no file.
+    """Read the site policy; the product's own proposals when there is no file.
 
     Raises:
         BadInputError: The file cannot be read or would weaken a safety rule.
@@ -208,6 +209,7 @@ def _plant_people(unit: UnitOfWork, seed: Seed, hashes: dict[str, str]) -> None:
                 name_latin=person.name_latin,
                 roles=person.roles,
                 badge=person.badge,
+                wards=(seed.ward.id,) if person.wards is None else person.wards,
             )
         )
         add_credential(unit.connection, person.id, person.badge, hashes[person.id])

@@ -36,6 +36,7 @@ class Listener(_Section):
     plain_port: Port = 0  # 0 = none; only ever bound to the loopback address
     state_dir: Path
     public_url: str = ""
+    metrics_token_file: Path | None = None  # who shows it reads /metrics from another machine
     pin_attempts: Annotated[int, Field(ge=3, le=10)] = 5
     lockout_s: Annotated[int, Field(ge=10, le=3600)] = 300
     session_h: Annotated[int, Field(ge=1, le=24)] = 12
@@ -145,7 +146,7 @@ def from_mapping(document: dict[str, Any], base: Path) -> ServerSettings:
         raise BadInputError("settings", f"setting {key}: {first['msg']}") from error
 
 
-_PATHS = {"cert_file", "key_file", "ca_file", "state_dir", "seed", "policy"}
+_PATHS = {"cert_file", "key_file", "ca_file", "state_dir", "metrics_token_file", "seed", "policy"}
 
 
 def _anchored(document: dict[str, Any], base: Path) -> dict[str, Any]:

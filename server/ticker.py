@@ -10,24 +10,32 @@ import structlog
 from sqlalchemy import delete
 
 from clinical import alarms as machine
+from clinical import windows
 from clinical.alarms import EffectKind
 from clinical.errors import UnavailableError
-from clinical.records import Alarm, AlarmPriority, Encounter, Flow, Infusion, Order, Task
+from clinical.records import FLOWING, PRESENT, Alarm, AlarmPriority, Encounter, Flow, Infusion, Order, Task
 from server.alarms import service as alarms
-from server.devices.service import FLOWING, PRESENT
+from server.chart.tidy import tidy_chart
 from server.infusions.flow import FlowWatch
+from server.nodes.silent import SilentNodes
 from server.observations.limits import LimitWatch
+from server.observations.warning import EarlyWarning
 from server.sites import Site
-from server.storage import schema
+from server.storage import keeper, schema
 from server.storage.codec import TYPE_OF, Record
 from server.storage.picture import patient_of
 from server.storage.store import Store, UnitOfWork
 from server.tasks import service as tasks
+from server.verbal_orders import service as verbal_orders
+from server.worklist import service as worklist
 
 log = structlog.get_logger(__name__)
 TICK_S = 1.0
 _EXTEND_EVERY, _TIDY_EVERY = timedelta(minutes=10), timedelta(minutes=5)
 _KEEP_FINISHED, _KEEP_ALARMS = timedelta(hours=48), timedelta(hours=12)
+_MINUTE = timedelta(minutes=1)
+KEEP_SAMPLES = timedelta(days=30)
+"""Single samples; their minutes stay for good."""
 _KEEP_STAYS, _KEEP_SESSIONS = timedelta(hours=24), timedelta(days=30)
 
 
@@ -43,12 +51,16 @@ class Ticker:
         wave_retention: timedelta,
         gaps: Callable[[], frozenset[tuple[str, str]]] = frozenset,
         limits: LimitWatch | None = None,
+        each_minute: tuple[Callable[[UnitOfWork], None], ...] = (),
     ) -> None:
         self._limits = limits or LimitWatch(site.policy)
+        self._warning = EarlyWarning()
         self._gaps = gaps
         self._store, self._site, self._watch = store, site, watch
+        self._each_minute, self._minute = each_minute, store.clock()
         self._each_second, self._wave_retention = each_second, wave_retention
         self._before = store.clock()
+        self._silent = SilentNodes(self._before)
         self._extended = self._tidied = self._before
 
     async def run(self) -> None:
@@ -68,8 +80,17 @@ class Ticker:
             self._missed(unit, task)
         self._watch.tick(unit)
         self._limits.tick(unit)
+        worklist.tick(unit, self._site)
+        self._warning.tick(unit)
+        verbal_orders.tick(unit, self._site)
+        self._silent.tick(unit)
         self._note_gaps(unit)
         self._step_alarms(unit)
+        if unit.now - self._minute >= _MINUTE:
+            self._minute = unit.now
+            keeper.remake(unit.connection)
+            for work in self._each_minute:
+                work(unit)
         if unit.now - self._extended >= _EXTEND_EVERY:
             self._extended = unit.now
             tasks.extend(unit, self._site.policy)
@@ -137,12 +158,13 @@ def tidy(unit: UnitOfWork, wave_retention: timedelta) -> None:
             unit.retire(Infusion, infusion.id)
             unit.retire(Flow, infusion.id)
     for task in list(unit.all(Task)):
-        over = task.status not in tasks.WAITING | tasks.FLOWING
+        over = task.status not in windows.WAITING | windows.ONGOING
         if over and _before(task.changed_at, unit.now - _KEEP_FINISHED):
             unit.retire(Task, task.id)
+    tidy_chart(unit, _KEEP_FINISHED)
     _tidy_stays(unit)
     _tidy_doors(unit)
-    unit.connection.execute(delete(schema.waves).where(schema.waves.c.effective < unit.now - wave_retention))
+    keeper.keep(unit.connection, unit.now, samples=KEEP_SAMPLES, waves=wave_retention)
 
 
 def _tidy_stays(unit: UnitOfWork) -> None:

@@ -9,7 +9,7 @@ from clinical import transfusion
 from clinical.bedside_check.case import Case, older_than
 from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
 from clinical.care_records import BloodUnit
-from clinical.identifiers.isbt128 import BLOOD_GROUPS, donation_check
+from clinical.identifiers.isbt128 import BLOOD_GROUPS, NEVER_TRANSFUSE, TUBE_FLAGS, donation_check
 from clinical.transfusion import Match
 
 _BEDSIDE = frozenset({Action.BLOOD_CHECK, Action.BLOOD_START})
@@ -73,7 +73,11 @@ def judge_label(case: Case, unit: BloodUnit) -> None:
     """Compare group and expiry on the bag's own label, where they were scanned, with what was issued."""
     for item in case.items:
         group = item.found.element("002")[:2]
-        if group and BLOOD_GROUPS.get(group, "") != unit.group:
+        if item.found.serial in TUBE_FLAGS:
+            case.add("BLD-UNIT", reason="tube")
+        if group in NEVER_TRANSFUSE:
+            case.add("BLD-UNIT", reason="never-transfuse")
+        elif group and BLOOD_GROUPS.get(group, "") != unit.group:
             case.add("BLD-UNIT", reason="group")
         expiry = transfusion.label_expiry(item.found, case.policy.zone)
         if expiry is not None and expiry <= case.at and unit.expires_at > case.at:

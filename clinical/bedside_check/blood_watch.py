@@ -10,7 +10,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from clinical import transfusion
-from clinical.bedside_check.case import Case
+from clinical.bedside_check.case import Case, is_future
+from clinical.bedside_check.flow import measured_ml_h
 from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
 from clinical.bedside_check.safety import measured
 from clinical.care_records import TransfusionEntry
@@ -31,7 +32,9 @@ def value(case: Case, name: str, max_age_min: int) -> Decimal | None:
     """Return a vital sign that the nurse entered, or that the monitor measured not longer ago than that."""
     codes = VITALS.get(name, (name,))
     since = case.at - timedelta(minutes=max_age_min)
-    entered = [one for one in case.request.entered.vitals if one.code in codes and one.at >= since]
+    now = case.request.now
+    stated = [one for one in case.request.entered.vitals if one.code in codes]
+    entered = [one for one in stated if one.at >= since and not is_future(one.at, now)]
     if entered:
         return entered[-1].value
     seen = [found for code in codes if (found := measured(case, code)) is not None]
@@ -63,6 +66,16 @@ def _first_rate(case: Case) -> None:
     if volume is not None and volume * 60 > case.rate_ml_h * policy.end_alarm:
         minutes = int(volume * 60 / case.rate_ml_h)
         case.add("BLD-4H", severity=Severity.WARN, override=OverrideClass.ACK, minutes=minutes)
+
+
+def _measured_rate(case: Case, infusion: Infusion, past: list[TransfusionEntry]) -> None:
+    """A transfusion that drips too fast before the observation at 15 minutes is told to who looks at it."""
+    measured, limit = measured_ml_h(case, infusion), case.policy.care.blood.slow_ml_h
+    if measured is not None and measured > limit and not any(entry.kind == "quarter" for entry in past):
+        case.add(
+            "BLD-FAST", severity=Severity.WARN, override=OverrideClass.ACK,
+            set=round(measured, 1), limit=limit,
+        )  # fmt: skip
 
 
 def judge_rate(case: Case, infusion: Infusion) -> None:
@@ -120,6 +133,8 @@ def judge(case: Case, infusion: Infusion) -> None:
     past = case.snapshot.transfusion_entries_of.get(infusion.id, [])
     _time(case, infusion, past)
     _reaction(case, past)
+    if case.action is Action.BLOOD_OBS:
+        _measured_rate(case, infusion, past)
     if case.action is Action.BLOOD_END:
         hours = case.policy.care.blood.keep_bag_h
         case.add("BLD-BAG", until=case.at + timedelta(hours=hours))

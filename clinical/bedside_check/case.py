@@ -40,6 +40,8 @@ FLOW = frozenset(
 """Actions on an infusion that is there."""
 SKIPPING = frozenset({Action.HOLD, Action.REFUSE, Action.NOT_GIVEN})
 """Actions that say why a dose was not given."""
+FOLLOWING = frozenset({Action.REMOVE, Action.PRN_EFFECT})
+"""Actions on a task that follows on a dose: what was worn comes off, an effect is looked at."""
 BLOOD = frozenset({
     Action.BLOOD_RECEIVE, Action.BLOOD_CHECK, Action.BLOOD_START, Action.BLOOD_OBS, Action.BLOOD_END,
 })  # fmt: skip
@@ -56,6 +58,9 @@ FLOWING = GIVEN - {"given", "partial"}
 """Outcomes of one bag, each told by its own event."""
 CARRIER = "carrier"
 """Class of ingredients that only carry others (saline, glucose): no dose interval counts for them."""
+
+FUTURE = timedelta(minutes=1)
+"""Two clocks may differ by this much; a time stamp further ahead is not believed."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -202,6 +207,16 @@ def _text(value: object) -> str:
 def minutes(span: timedelta) -> float:
     """Return a span in minutes."""
     return span.total_seconds() / 60.0
+
+
+def is_future(moment: datetime, now: datetime) -> bool:
+    """Tell whether a time stamp lies ahead of ``now`` by more than clocks may differ."""
+    return moment - now > FUTURE
+
+
+def is_stale(moment: datetime, now: datetime, limit_min: float) -> bool:
+    """Tell whether a stamp is too old to count; one from the future has no age and counts as too old."""
+    return older_than(moment, now, limit_min) or is_future(moment, now)
 
 
 def older_than(moment: datetime, now: datetime, limit_min: float) -> bool:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-from clinical import quantities, schedule
+from clinical import quantities, tapers
 from clinical.bedside_check.case import BAG_LIKE, GIVING, Case, older_than
 from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
-from clinical.records import Dose, Order, OrderItem, Product
+from clinical.records import Dose, Order, OrderItem, Product, age_years
+
+if TYPE_CHECKING:
+    from clinical.drug_policy import RateLimit
 
 _TENFOLD = 5
 _NEAR_TENTH = Fraction(2, 100)
@@ -25,6 +29,7 @@ def judge(case: Case) -> None:
         return
     if case.action is Action.RATE or (case.action in {Action.START, Action.BAG_CHANGE}):
         _rate(case, order)
+        _rate_limits(case, order)
     if case.action not in GIVING or not order.items:
         return
     line = _line(case, order)
@@ -66,15 +71,12 @@ def _tapered(case: Case) -> Dose | None:
     order, task = case.order, case.task
     if order is None or task is None or not order.taper:
         return None
-    return schedule.dose_at(order, task.planned_at, case.policy)
+    return tapers.dose_at(order, task.planned_at, case.policy)
 
 
 def _is_child(case: Case) -> bool:
     born = case.patient.birth_date if case.patient is not None else None
-    if born is None:
-        return False
-    today = case.at.date()
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day)) < _CHILD_YEARS
+    return born is not None and age_years(born, case.at.date()) < _CHILD_YEARS
 
 
 def _amount(case: Case, line: OrderItem, ordered: Dose, product: Product | None) -> None:
@@ -202,6 +204,39 @@ def _rate(case: Case, order: Order) -> None:
         case.add("INF-RATE-SET", override=OverrideClass.NONE, set=case.rate_ml_h)
     elif order.rate_ml_h is not None and _differs(case.rate_ml_h, order.rate_ml_h):
         case.add("INF-RATE-SET", ordered=order.rate_ml_h, set=case.rate_ml_h)
+
+
+def _rate_limits(case: Case, order: Order) -> None:
+    """Judge how much of an ingredient flows into the vein in an hour."""
+    rate, volume = case.rate_ml_h, order.volume_ml
+    if rate is None or not volume or not order.items:
+        return
+    brings = amounts(case, order)
+    for limit in case.policy.rate_limits:
+        names = {one.code for one in case.ingredients() if limit.ingredient in {one.code, *one.classes}}
+        doses = [dose for name in names for dose in brings.get(name, ())]
+        hourly = (
+            sum((_in_unit(dose, limit) for dose in doses), Fraction(0)) * Fraction(rate) / Fraction(volume)
+        )
+        unit = f"{limit.unit}/h"
+        if hourly > Fraction(limit.stop):
+            case.add("DOSE-RATE-MAX", ingredient=limit.ingredient, limit=limit.stop, unit=unit)
+        elif hourly > Fraction(limit.warn):
+            case.add(
+                "DOSE-RATE-MAX", severity=Severity.WARN, override=OverrideClass.ACK,
+                ingredient=limit.ingredient, limit=limit.warn, unit=unit,
+            )  # fmt: skip
+
+
+def _in_unit(dose: Dose, limit: RateLimit) -> Fraction:
+    """Convert to the limit's unit, over the molar mass where the strength is a mass."""
+    direct = quantities.convert(dose.value, dose.unit, limit.unit)
+    if direct is not None:
+        return direct
+    grams = quantities.convert(dose.value, dose.unit, "g")
+    if grams is None or not limit.g_per_mol:
+        return Fraction(0)
+    return quantities.convert(grams / Fraction(limit.g_per_mol), "mol", limit.unit) or Fraction(0)
 
 
 def _differs(rate: Decimal, ordered: Decimal) -> bool:

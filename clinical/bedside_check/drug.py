@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from clinical.bedside_check.case import GIVING, Case, Item, older_than
+from clinical import quantities
+from clinical.bedside_check.case import GIVING, Case, Item, is_stale
 from clinical.bedside_check.model import Right, Scan, ScanMethod, Severity
 from clinical.identifiers import Identified, Kind, resolve
 from clinical.identifiers.gs1_checks import last_usable_day
-from clinical.records import Bag, InfusionState
+from clinical.records import FLOWING, Bag, InfusionState, Product
 
 ITEM_MAX_MIN = 10
 _BUD_WARN_MIN = 30
 _ITEM_KINDS = frozenset({Kind.BAG, Kind.GS1, Kind.EAN, Kind.TRACEABILITY, Kind.UNKNOWN})
-_OVER = frozenset({
-    InfusionState.RUNNING, InfusionState.PAUSED, InfusionState.COMPLETED, InfusionState.STOPPED_EARLY,
-})  # fmt: skip
+_OVER = FLOWING | {InfusionState.COMPLETED, InfusionState.STOPPED_EARLY}
 
 
 def judge(case: Case) -> bool:
@@ -47,7 +47,7 @@ def _stale(case: Case, scan: Scan) -> None:
     """Items are scanned at the bed, after the wristband: no pre-scanned trays."""
     patient_scan = case.request.patient_scan
     before = patient_scan is not None and scan.at < patient_scan.at
-    if case.action in GIVING and (before or older_than(scan.at, case.request.now, ITEM_MAX_MIN)):
+    if case.action in GIVING and (before or is_stale(scan.at, case.request.now, ITEM_MAX_MIN)):
         case.add("SYS-TRAY-STALE", minutes=ITEM_MAX_MIN)
 
 
@@ -96,9 +96,33 @@ def _package(case: Case, item: Item) -> None:
     for recall in case.policy.recalls:
         if product and recall.product == product and recall.lot in {"", lot}:
             case.add("MED-RECALLED", lot=lot)
-    code = found.value if found.kind == Kind.TRACEABILITY else f"{found.value}:{found.serial}"
-    if found.serial and code in case.snapshot.used_codes:
+    if item.product is not None and _is_used_up(case, item.product, pack_code(found)):
         case.add("MED-USED")
+
+
+def pack_code(found: Identified) -> str:
+    """Return what names one pack among all of its kind; empty when the code does not tell them apart."""
+    if not found.serial:
+        return ""
+    return found.value if found.kind == Kind.TRACEABILITY else f"{found.value}:{found.serial}"
+
+
+def _is_used_up(case: Case, product: Product, code: str) -> bool:
+    """Tell whether nothing is left in a pack: a box of many doses is opened again and again.
+
+    The formulary says how many units one code stands for; where it does not, the form decides. A use whose
+    amount cannot be told took the whole pack.
+    """
+    uses = case.snapshot.used_packs.get(code, ()) if code else ()
+    if not uses:
+        return False
+    if product.pack_units is None:
+        return product.form not in case.policy.multi_dose_forms
+    taken = Fraction(0)
+    for use in uses:
+        units = quantities.in_product_units(use.dose, product) if use.dose is not None else None
+        taken += Fraction(product.pack_units) if units is None else units
+    return taken >= Fraction(product.pack_units) * (1 - quantities.TOLERANCE)
 
 
 def _expiry(found: Identified, today: date) -> date | None:

@@ -17,6 +17,7 @@ from clinical.bedside_check import (
     dose,
     drug,
     flow,
+    following,
     matching,
     order,
     patient,
@@ -84,6 +85,7 @@ def _judge_rights(case: Case) -> None:
     witness.judge(case)
     prn.judge(case)
     skipping.judge(case)
+    following.judge(case)
     system.offline_high_alert(case)
     patient.judge_bed(case)
     case.complete = True

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from clinical.bedside_check.case import BAG_LIKE, FLOW, Case
+from clinical.bedside_check.case import BAG_LIKE, FLOW, Case, is_stale
 from clinical.bedside_check.model import Action
 from clinical.bedside_check.order import is_discontinued, is_ended
+from clinical.infusion.arithmetic import deviation_percent
 from clinical.infusion.rounds import is_overrun
-from clinical.records import Infusion, InfusionState, Order
+from clinical.records import FLOWING, USABLE, Infusion, InfusionState, Order
 
 _FROM: dict[Action, frozenset[InfusionState]] = {
     Action.PAUSE: frozenset({InfusionState.RUNNING}),
     Action.RESUME: frozenset({InfusionState.PAUSED}),
     Action.RATE: frozenset({InfusionState.RUNNING}),
-    Action.PATROL: frozenset({InfusionState.RUNNING, InfusionState.PAUSED}),
-    Action.COMPLETE: frozenset({InfusionState.RUNNING, InfusionState.PAUSED}),
-    Action.STOP_EARLY: frozenset({InfusionState.RUNNING, InfusionState.PAUSED}),
+    Action.PATROL: FLOWING,
+    Action.COMPLETE: FLOWING,
+    Action.STOP_EARLY: FLOWING,
 }
 _ON_HOLD = frozenset({Action.PAUSE, Action.COMPLETE, Action.STOP_EARLY, Action.PATROL})
 _ENDED = frozenset({Action.COMPLETE, Action.STOP_EARLY, Action.PATROL})
+_FRESH_MIN = 2
+"""A measured rate older than this says nothing about now."""
 _WATCHING = frozenset({"drip-sensor", "infusion-pump", "syringe-pump"})
 
 
@@ -44,6 +47,8 @@ def _transition(case: Case, order: Order, infusion: Infusion) -> None:
         case.add("INF-TRANSITION", state=infusion.state.value, reason=reason)
     if case.action in {Action.RESUME, Action.RATE}:
         _overrun(case, infusion)
+    if case.action is Action.PATROL:
+        _deviation(case, infusion)
 
 
 def _overrun(case: Case, infusion: Infusion) -> None:
@@ -98,6 +103,26 @@ def _device(case: Case, order: Order) -> None:
     )
     if not any(device is not None and device.kind in _WATCHING for device in owned):
         case.add("INF-DEVICE-NONE")
+
+
+def measured_ml_h(case: Case, infusion: Infusion) -> float | None:
+    """Return the rate the bedside node measures now; None when nobody measures, or not lately."""
+    flow = case.snapshot.flows.get(infusion.id)
+    if flow is None or flow.validity not in USABLE or flow.rate_ml_h is None:
+        return None
+    return None if is_stale(flow.effective, case.at, _FRESH_MIN) else flow.rate_ml_h
+
+
+def _deviation(case: Case, infusion: Infusion) -> None:
+    """Who looks at a running bag is told that it does not run as ordered."""
+    measured = measured_ml_h(case, infusion)
+    if measured is None or infusion.state is not InfusionState.RUNNING:
+        return
+    percent = deviation_percent(measured, float(infusion.rate_ml_h))
+    if percent is not None and abs(percent) > case.policy.flow.deviation_warn_percent:
+        case.add(
+            "INF-RATE-DEV", measured=round(measured, 1), ordered=infusion.rate_ml_h, percent=round(percent)
+        )
 
 
 def _stopped_early(case: Case) -> None:

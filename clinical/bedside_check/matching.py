@@ -10,21 +10,19 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from clinical import windows
-from clinical.bedside_check.case import FLOW, GIVING, SKIPPING, Case
-from clinical.bedside_check.model import Action, OverrideClass, Right
-from clinical.records import Order, Product, Task, TaskStatus
-
-_INACTIVE = frozenset({"stopped", "cancelled", "entered-in-error", "completed"})
+from clinical.bedside_check.case import FLOW, FOLLOWING, GIVING, SKIPPING, Case
+from clinical.bedside_check.model import OverrideClass, Right
+from clinical.records import ENDED, Order, Product, Task, TaskStatus
 
 
 def match(case: Case) -> bool:
     """Find order and task; False when there is nothing further to judge."""
     if case.action in FLOW:
         return _match_infusion(case)
-    if case.request.task_id and not case.items and (case.action in SKIPPING or case.action is Action.REMOVE):
+    if case.request.task_id and not case.items and case.action in SKIPPING | FOLLOWING:
         return _chosen(case)
     if not case.items:
-        case.need("task" if case.action in SKIPPING else "item-scan")
+        case.need("task" if case.action in SKIPPING | FOLLOWING else "item-scan")
         return False
     if case.has_stop(Right.DRUG):
         return False
@@ -84,7 +82,7 @@ def _orders(case: Case) -> list[Order]:
 def _by_products(case: Case, products: list[Product]) -> list[Order]:
     own = case.snapshot.orders_of.get(case.patient.id, []) if case.patient is not None else []
     exact = [order for order in own if all(_has(order, product) for product in products)]
-    active = [order for order in exact if order.status not in _INACTIVE]
+    active = [order for order in exact if order.status not in ENDED]
     if active or exact:
         return _complete(case, active or exact, products)
     return _explain(case, own, products)
@@ -107,7 +105,7 @@ def _has(order: Order, product: Product) -> bool:
 
 def _explain(case: Case, own: Iterable[Order], products: list[Product]) -> list[Order]:
     """Name why no order fits: drug, route, strength, or only the product."""
-    orders = [order for order in own if order.status not in _INACTIVE]
+    orders = [order for order in own if order.status not in ENDED]
     if not orders:
         case.add("ORD-NONE")
         return []

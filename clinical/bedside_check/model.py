@@ -1,6 +1,6 @@
 """What goes into a bedside check and what comes out (``docs/requirements.md``, R-CHK).
 
-Source: ``bedside-care`` fact sheet §5.2. The request carries *raw* scans: the check itself says what
+Source: bc-1 §5.2. The request carries *raw* scans: the check itself says what
 they are, so no caller can hand it a wrong reading of a barcode.
 """
 
@@ -29,6 +29,7 @@ class Action(StrEnum):
     REFUSE = "REFUSE"
     NOT_GIVEN = "NOT_GIVEN"
     REMOVE = "REMOVE"
+    PRN_EFFECT = "PRN_EFFECT"
     COLLECT = "COLLECT"
     BLOOD_RECEIVE = "BLOOD_RECEIVE"
     BLOOD_CHECK = "BLOOD_CHECK"
@@ -136,6 +137,20 @@ class Override:
     code: str
     reason: str
     by: str = ""  # prescriber or second nurse, by the finding's override class
+    via: str = "app"  # how a prescriber said so: app (confirmed in person), read-back (telephone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """Another person has shown badge and PIN for this very question.
+
+    Online the server has issued ``token``, which counts once; offline the handheld has recognised the PIN by
+    itself, and a person looks at it later.
+    """
+
+    by: str
+    purpose: str  # witness, prescriber, blind-calculation
+    token: str = ""  # empty: recognised by the handheld alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +172,7 @@ class CheckRequest:
     snapshot_version: str = ""
     order_version: int = 0  # as the asking screen showed it; another one at the server means REFRESH
     seen_version: int = 0  # newest version of the order this operator has read; 0 = not tracked
+    confirmations: tuple[Confirmation, ...] = ()  # who has confirmed it with badge and PIN
 
 
 class Severity(StrEnum):

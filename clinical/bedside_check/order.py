@@ -8,9 +8,7 @@ from clinical import windows
 from clinical.bedside_check import labels
 from clinical.bedside_check.case import GIVING, Case
 from clinical.bedside_check.model import OverrideClass, Severity
-from clinical.records import Order, TaskStatus
-
-_DISCONTINUED = frozenset({"stopped", "cancelled", "entered-in-error"})
+from clinical.records import DISCONTINUED, Order, TaskStatus
 
 
 def judge(case: Case) -> None:
@@ -39,7 +37,7 @@ def _changed(case: Case, order: Order) -> None:
 
 def is_discontinued(case: Case, order: Order) -> bool:
     """Tell whether the order was stopped at the time the action is charted for."""
-    if order.status not in _DISCONTINUED:
+    if order.status not in DISCONTINUED:
         return False
     return order.stopped_at is None or case.at >= order.stopped_at
 

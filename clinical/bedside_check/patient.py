@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from clinical.bedside_check.case import WRISTBAND, Case, older_than
+from clinical.bedside_check.case import WRISTBAND, Case, is_stale
 from clinical.bedside_check.model import OverrideClass, Right, Scan, ScanMethod, Severity
 from clinical.identifiers import Identified, Kind, resolve
-from clinical.records import Encounter, Patient
+from clinical.records import PRESENT, Encounter, Patient
 
 PATIENT_SCAN_MAX_MIN = 10
-"""A wristband read longer ago must be read again, like an item: the nurse may have walked on."""
+"""A wristband read longer ago, or in the future, must be read again: the nurse may have walked on."""
 _IMPLAUSIBLE = timedelta(minutes=5)
 _TRANSFER_HOURS = 72
 _BY_HAND = frozenset({ScanMethod.KEY, ScanMethod.NONE})
@@ -21,7 +21,7 @@ def judge(case: Case) -> bool:
     scan = case.request.patient_scan
     if scan is None or scan.reason == "dialog-open":
         return _without_scan(case)
-    if case.action in WRISTBAND and older_than(scan.at, case.request.now, PATIENT_SCAN_MAX_MIN):
+    if case.action in WRISTBAND and is_stale(scan.at, case.request.now, PATIENT_SCAN_MAX_MIN):
         case.need("patient-scan")
         return False
     patient = _find(case, scan)
@@ -98,7 +98,7 @@ def _belongs(case: Case, patient: Patient) -> None:
 
 def _admitted(case: Case, patient: Patient) -> bool:
     encounter = case.snapshot.encounter_of.get(patient.id)
-    if encounter is None or encounter.status not in {"in-progress", "onleave"}:
+    if encounter is None or encounter.status not in PRESENT:
         case.add("PT-NOT-ADMITTED", reason=encounter.status if encounter else "no-encounter")
         return False
     case.encounter = encounter

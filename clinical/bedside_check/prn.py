@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clinical.bedside_check.case import GIVING, Case, minutes
-from clinical.records import Order
+from clinical.records import EFFECT, Order
 from clinical.windows import FINAL
 
 _HISTORY = 4
@@ -36,6 +36,6 @@ def _history(case: Case, order: Order) -> None:
 
 def _effect(case: Case, order: Order) -> None:
     """The effect of the last dose has not been looked at yet."""
-    tasks = case.snapshot.tasks_of.get(order.id, ())
-    if any(task.kind == "prn-effect" and task.status not in FINAL for task in tasks):
+    tasks = case.snapshot.follow_ups_of.get(order.id, ())
+    if any(task.kind == EFFECT and task.status not in FINAL for task in tasks):
         case.add("PRN-EFFECT")

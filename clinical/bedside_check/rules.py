@@ -3,7 +3,7 @@
 One line a rule, so that a reviewer reads the whole ruleset on one screen and the hospital sees what it
 may change: a site policy may raise or lower a severity, never below STOP where the override is ``none``.
 
-Source: ``bedside-care`` fact sheet §5.5 and §5.8 to §5.10 (proposals there are proposals here).
+Source: bc-1 §5.5 and §5.8 to §5.10, in ``docs/clinical-rules.md`` with what each section rests on.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ DOSE-PARTIAL          WARN    ack         dose
 DOSE-SPLIT            WARN    ack         dose
 DOSE-SINGLE-MAX       STOP    prescriber  dose
 DOSE-24H-MAX          STOP    prescriber  dose
+DOSE-RATE-MAX         STOP    prescriber  dose
 DOSE-WEIGHT           STOP    second      dose
 DOSE-CALC-DIFF        STOP    none        dose
 DOSE-WASTE            STOP    none        dose
@@ -124,6 +125,7 @@ INF-DEVICE-OTHER      STOP    none        system
 INF-DEVICE-NONE       WARN    ack         system
 INF-RATE-SET          STOP    prescriber  dose
 INF-OVERRUN           WARN    ack         time
+INF-RATE-DEV          WARN    ack         dose
 BLD-PATIENT           STOP    none        patient
 BLD-UNIT              STOP    none        drug
 BLD-PRODUCT           STOP    none        drug

@@ -7,16 +7,15 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from clinical import quantities
-from clinical.bedside_check.case import GIVING, Case, older_than
+from clinical.bedside_check.case import GIVING, Case, is_future, older_than
 from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
 from clinical.bedside_check.route import codes
-from clinical.records import Allergy, Generation, Ingredient, Observation, SkinTest, Validity
+from clinical.records import USABLE, Allergy, Generation, Ingredient, Observation, SkinTest
 
 if TYPE_CHECKING:
-    from clinical.policy import DrugCondition
+    from clinical.drug_policy import DrugCondition
 
 _SEVERE = frozenset({"severe", "anaphylaxis"})
-_TRUSTED = frozenset({Validity.VALID, Validity.VALIDATED})
 _LOOK_BACK = timedelta(hours=24)
 EQUIVALENT: dict[str, tuple[str, ...]] = {
     "MDC_CONC_GLU_GEN": ("MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD",),
@@ -116,6 +115,8 @@ def _conditions(case: Case) -> None:
         kind = "LAB" if condition.kind == "lab" else "VITAL"
         seen = measured(case, condition.measure)
         value = _value(seen, condition) if seen is not None else None
+        if seen is None and not condition.required:
+            continue
         if seen is None or value is None or older_than(seen.effective, case.at, condition.max_age_min):
             if condition.measure not in missing:
                 missing.add(condition.measure)
@@ -141,8 +142,8 @@ def measured(case: Case, code: str) -> Observation | None:
         for seen in found
         if seen is not None
         and seen.value is not None
-        and seen.validity in _TRUSTED
-        and seen.effective <= case.at + timedelta(minutes=1)
+        and seen.validity in USABLE
+        and not is_future(seen.effective, case.at)
         and (seen.generation is Generation.REAL or seen.generation is own)
     ]
     return max(good, key=lambda seen: seen.effective, default=None)

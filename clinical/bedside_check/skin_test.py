@@ -1,6 +1,6 @@
 """SKT: a skin test is placed like a drug, and read by two persons after its time.
 
-Source: bc-1 §5.10; ``standards`` fact sheet §7.4 (read at 20 minutes).
+Source: bc-1 §5.10 (read at 20 minutes).
 """
 
 from __future__ import annotations

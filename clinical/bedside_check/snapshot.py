@@ -10,19 +10,23 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from clinical.care_records import BloodUnit, RunningSkinTest, Specimen, TransfusionEntry
 from clinical.records import (
+    FLOWING,
+    FOLLOW_UPS,
+    PRESENT,
     Administration,
     Allergy,
     Association,
     Bag,
     Device,
+    Dose,
     Encounter,
     Facts,
+    Flow,
     Infusion,
-    InfusionState,
     Observation,
     Order,
     Patient,
@@ -35,8 +39,6 @@ from clinical.records import (
 
 R = TypeVar("R")
 
-_OPEN = frozenset({"in-progress", "onleave"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
@@ -46,6 +48,14 @@ class Sighting:
     handheld: str
     bed: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackUse:
+    """Something was given out of one pack; without a dose the whole pack was."""
+
+    code: str  # ``gtin:serial``, or the traceability code
+    dose: Dose | None = None
 
 
 def _by_id(records: Iterable[R], key: Callable[[R], str]) -> dict[str, R]:
@@ -69,7 +79,6 @@ class Snapshot:
     patients: dict[str, Patient]
     patients_by_mrn: dict[str, Patient]
     wristbands: dict[str, Wristband]
-    wristbands_of: dict[str, list[Wristband]]
     encounters: dict[str, Encounter]
     encounter_of: dict[str, Encounter]
     namesakes: dict[str, int]
@@ -95,8 +104,10 @@ class Snapshot:
     blood_units_by_donation: dict[str, list[BloodUnit]] = field(default_factory=dict)
     transfusion_entries_of: dict[str, list[TransfusionEntry]] = field(default_factory=dict)
     specimens: dict[str, Specimen] = field(default_factory=dict)
+    follow_ups_of: dict[str, list[Task]] = field(default_factory=dict)
     sightings_of: dict[str, list[Sighting]] = field(default_factory=dict)
-    used_codes: frozenset[str] = frozenset()
+    used_packs: dict[str, list[PackUse]] = field(default_factory=dict)
+    flows: dict[str, Flow] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -106,7 +117,7 @@ class Snapshot:
         version: str,
         fetched_at: datetime,
         sightings: Iterable[Sighting] = (),
-        used_codes: Iterable[str] = (),
+        used_packs: Iterable[PackUse] = (),
     ) -> Snapshot:
         """Index the facts.
 
@@ -115,64 +126,89 @@ class Snapshot:
             version: Names this state of the facts.
             fetched_at: When the server said so.
             sightings: Recent readings of wristbands on other handhelds.
-            used_codes: Serialised drug codes (``gtin:serial`` or the traceability code) already given.
+            used_packs: What has been given out of packs with a serial number of their own.
         """
-        orders, tasks = _by_id(facts.orders, _id), _by_id(facts.tasks, _id)
-        infusions = _by_id(facts.infusions, _id)
-        patients, units = _by_id(facts.patients, _id), _by_id(facts.blood_units, _id)
-        encounter_of = _current(facts.encounters)
         return cls(
             version=version,
             fetched_at=fetched_at,
-            practitioners=_by_id(facts.practitioners, _id),
-            patients=patients,
-            patients_by_mrn=_by_id(patients.values(), lambda patient: patient.mrn),
-            wristbands=_by_id(facts.wristbands, _id),
-            wristbands_of=_grouped(facts.wristbands, _patient_id),
-            encounters=_by_id(facts.encounters, _id),
-            encounter_of=encounter_of,
-            namesakes=_namesakes(patients, encounter_of),
-            allergies_of=_grouped(facts.allergies, _patient_id),
-            products=_by_id(facts.products, _id),
-            products_by_gtin={gtin: product for product in facts.products for gtin in product.gtins},
-            products_by_trace={
-                prefix: product for product in facts.products for prefix in product.trace_prefixes
-            },
-            orders=orders,
-            orders_of=_grouped(orders.values(), _patient_id),
-            tasks=tasks,
-            tasks_of=_grouped(tasks.values(), lambda task: task.order_id),
-            bags=_by_id(facts.bags, _id),
-            administrations_of=_grouped(
-                sorted(_by_id(facts.administrations, _id).values(), key=lambda given: given.at), _patient_id
-            ),
-            infusions=infusions,
-            infusions_of=_grouped(infusions.values(), _patient_id),
-            infusion_by_bag={found.bag_id: found for found in infusions.values() if found.bag_id},
-            devices=_by_id(facts.devices, _id),
-            device_owner={found.device_id: found for found in facts.associations if found.end is None},
-            observations=_newest(facts.observations),
-            skin_tests_of=_grouped(facts.skin_tests, _patient_id),
-            running_skin_tests_of=_grouped(facts.running_skin_tests, _patient_id),
-            blood_units=units,
-            blood_units_by_donation=_grouped(units.values(), lambda unit: unit.donation),
-            transfusion_entries_of=_grouped(
-                sorted(_by_id(facts.transfusion_entries, _id).values(), key=lambda entry: entry.at),
-                lambda entry: entry.infusion_id,
-            ),
-            specimens=_by_id(facts.specimens, _id),
             sightings_of=_grouped(sightings, lambda seen: seen.patient_id),
-            used_codes=frozenset(used_codes),
+            used_packs=_grouped(used_packs, lambda use: use.code),
+            **_people(facts),
+            **_orders(facts),
+            **_flows(facts),
+            **_care(facts),
         )
 
     def running_of(self, patient_id: str) -> list[Infusion]:
         """Return the infusions of a patient that run or are paused."""
-        ongoing = {InfusionState.RUNNING, InfusionState.PAUSED}
-        return [found for found in self.infusions_of.get(patient_id, ()) if found.state in ongoing]
+        return [found for found in self.infusions_of.get(patient_id, ()) if found.state in FLOWING]
+
+
+def _people(facts: Facts) -> dict[str, Any]:
+    patients, encounter_of = _by_id(facts.patients, _id), _current(facts.encounters)
+    return {
+        "practitioners": _by_id(facts.practitioners, _id),
+        "patients": patients,
+        "patients_by_mrn": _by_id(patients.values(), lambda patient: patient.mrn),
+        "wristbands": _by_id(facts.wristbands, _id),
+        "encounters": _by_id(facts.encounters, _id),
+        "encounter_of": encounter_of,
+        "namesakes": _namesakes(patients, encounter_of),
+        "allergies_of": _grouped(facts.allergies, _patient_id),
+    }
+
+
+def _orders(facts: Facts) -> dict[str, Any]:
+    products, orders, tasks = facts.products, _by_id(facts.orders, _id), _by_id(facts.tasks, _id)
+    administrations = sorted(_by_id(facts.administrations, _id).values(), key=lambda given: given.at)
+    executions = (task for task in tasks.values() if task.kind not in FOLLOW_UPS)
+    follow_ups = (task for task in tasks.values() if task.kind in FOLLOW_UPS)
+    return {
+        "products": _by_id(products, _id),
+        "products_by_gtin": {gtin: product for product in products for gtin in product.gtins},
+        "products_by_trace": {prefix: product for product in products for prefix in product.trace_prefixes},
+        "orders": orders,
+        "orders_of": _grouped(orders.values(), _patient_id),
+        "tasks": tasks,
+        "tasks_of": _grouped(executions, _order_id),
+        "follow_ups_of": _grouped(follow_ups, _order_id),
+        "bags": _by_id(facts.bags, _id),
+        "administrations_of": _grouped(administrations, _patient_id),
+    }
+
+
+def _flows(facts: Facts) -> dict[str, Any]:
+    infusions = _by_id(facts.infusions, _id)
+    return {
+        "infusions": infusions,
+        "infusions_of": _grouped(infusions.values(), _patient_id),
+        "infusion_by_bag": {found.bag_id: found for found in infusions.values() if found.bag_id},
+        "flows": _by_id(facts.flows, _id),
+        "devices": _by_id(facts.devices, _id),
+        "device_owner": {found.device_id: found for found in facts.associations if found.end is None},
+        "observations": _newest(facts.observations),
+    }
+
+
+def _care(facts: Facts) -> dict[str, Any]:
+    units = _by_id(facts.blood_units, _id)
+    entries = sorted(_by_id(facts.transfusion_entries, _id).values(), key=lambda entry: entry.at)
+    return {
+        "skin_tests_of": _grouped(facts.skin_tests, _patient_id),
+        "running_skin_tests_of": _grouped(facts.running_skin_tests, _patient_id),
+        "blood_units": units,
+        "blood_units_by_donation": _grouped(units.values(), lambda unit: unit.donation),
+        "transfusion_entries_of": _grouped(entries, lambda entry: entry.infusion_id),
+        "specimens": _by_id(facts.specimens, _id),
+    }
 
 
 def _id(record: object) -> str:
     return str(record.id)  # type: ignore[attr-defined]  # every record carries its id
+
+
+def _order_id(record: object) -> str:
+    return str(record.order_id)  # type: ignore[attr-defined]  # every task names its order
 
 
 def _patient_id(record: object) -> str:
@@ -184,7 +220,7 @@ def _current(encounters: Iterable[Encounter]) -> dict[str, Encounter]:
     found: dict[str, Encounter] = {}
     for encounter in encounters:
         known = found.get(encounter.patient_id)
-        if known is None or encounter.status in _OPEN or known.status not in _OPEN:
+        if known is None or encounter.status in PRESENT or known.status not in PRESENT:
             found[encounter.patient_id] = encounter
     return found
 
@@ -194,7 +230,7 @@ def _namesakes(patients: dict[str, Patient], encounter_of: dict[str, Encounter])
     present = [
         (patients[patient_id], encounter.ward)
         for patient_id, encounter in encounter_of.items()
-        if encounter.status in _OPEN and patient_id in patients
+        if encounter.status in PRESENT and patient_id in patients
     ]
     sounds: dict[tuple[str, str], set[str]] = defaultdict(set)
     for patient, ward in present:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from clinical.bedside_check.case import BLOOD, FLOW, GIVING, SKIPPING, Case, older_than
+from clinical.bedside_check.case import BLOOD, FLOW, FOLLOWING, GIVING, SKIPPING, Case, is_stale
 from clinical.bedside_check.model import Action, OverrideClass, ScanMethod, Severity
 
-JUDGED = GIVING | FLOW | SKIPPING | BLOOD | {Action.REMOVE, Action.COLLECT, Action.SKINTEST_READ}
+JUDGED = GIVING | FLOW | SKIPPING | FOLLOWING | BLOOD | {Action.COLLECT, Action.SKINTEST_READ}
 """Actions this ruleset judges; another one is refused rather than waved through."""
 BADGE_MAX_MIN = 5
 _CLOCK_WARN, _CLOCK_STOP = timedelta(minutes=2), timedelta(minutes=5)
@@ -54,7 +54,7 @@ def _instructor_is_here(case: Case) -> bool:
         return False
     if operator.instructor_badge_at is None:
         return False
-    if older_than(operator.instructor_badge_at, case.request.now, BADGE_MAX_MIN):
+    if is_stale(operator.instructor_badge_at, case.request.now, BADGE_MAX_MIN):
         return False
     roles = roles_of(case, operator.instructor_id, ("instructor",))
     return bool(set(roles) & {"instructor", "nurse", "charge-nurse"})
@@ -67,20 +67,23 @@ def _clock(case: Case) -> None:
         severity = Severity.STOP if offset > _CLOCK_STOP else Severity.WARN
         case.add("SYS-CLOCK", severity=severity, seconds=round(handheld.clock_offset_s))
     synced = handheld.last_time_sync
-    if synced is None or older_than(synced, case.request.now, _SYNC_WARN_H * 60):
-        stop = synced is not None and older_than(synced, case.request.now, _SYNC_STOP_H * 60)
+    if synced is None or is_stale(synced, case.request.now, _SYNC_WARN_H * 60):
+        stop = synced is not None and is_stale(synced, case.request.now, _SYNC_STOP_H * 60)
         case.add("SYS-CLOCK-AGE", severity=Severity.STOP if stop else Severity.WARN, since=synced)
 
 
 def _facts(case: Case) -> None:
-    """Facts may be old while offline: first a note, then a warning, then a second person must agree."""
+    """Facts may be old while offline: first a note, then a warning, then a second person must agree.
+
+    Facts from the future say that one of the two clocks is wrong: nobody knows how old they are.
+    """
     fetched, now = case.snapshot.fetched_at, case.request.now
     steps = (
         (_FACTS_STOP_MIN, Severity.STOP),
         (_FACTS_WARN_MIN, Severity.WARN),
         (_FACTS_INFO_MIN, Severity.INFO),
     )
-    severity = next((step for limit, step in steps if older_than(fetched, now, limit)), None)
+    severity = next((step for limit, step in steps if is_stale(fetched, now, limit)), None)
     if severity is not None:
         override = OverrideClass.NONE if severity is Severity.INFO else OverrideClass.SECOND
         case.add("SYS-SNAPSHOT-AGE", severity=severity, override=override, since=fetched)
@@ -95,6 +98,11 @@ def _scans(case: Case) -> None:
 
 
 def offline_high_alert(case: Case) -> None:
-    """A high-alert drug offline needs a second person: nobody else can have stopped the order unseen."""
+    """A high-alert drug offline needs a second person: somebody may have stopped the order unseen.
+
+    What only stops, skips or takes off a drug is never held up.
+    """
+    if case.action not in GIVING | {Action.RESUME, Action.RATE}:
+        return
     if not case.request.handheld.online and case.high_alert() >= 2:
         case.add("SYS-OFFLINE-HA", level=case.high_alert())

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from clinical import frequencies, windows
-from clinical.bedside_check.case import CARRIER, GIVEN, GIVING, SKIPPING, Case, minutes, older_than
+from clinical.bedside_check.case import CARRIER, GIVEN, GIVING, SKIPPING, Case, is_future, minutes, older_than
 from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
 from clinical.records import Order, Task, TaskStatus
 
-_FUTURE = timedelta(minutes=1)
 _BACKDATED_WARN_MIN, _BACKDATED_STOP_MIN = 15, 24 * 60
 _RECENT = timedelta(minutes=120)
 
@@ -31,7 +30,7 @@ def _charted(case: Case) -> None:
     charted, now = case.request.entered.charted_at, case.request.now
     if charted is None:
         return
-    if charted > now + _FUTURE:
+    if is_future(charted, now):
         case.add("TIME-FUTURE")
     elif older_than(charted, now, _BACKDATED_STOP_MIN):
         case.add("TIME-BACKDATED", at=charted)
@@ -105,7 +104,7 @@ def _interval(case: Case, order: Order) -> None:
     if not past:
         return
     since = case.at - past[-1].at
-    interval = frequencies.interval_min(order.frequency, order.route, case.policy)
+    interval = windows.interval_min(order, case.policy, case.task.planned_at if case.task else None)
     if interval is not None and since < timedelta(minutes=interval / 2):
         case.add("TIME-INTERVAL", minutes=int(minutes(since)), interval=interval)
     elif since <= _RECENT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-from clinical.bedside_check.case import GIVING, Case, older_than
+from clinical.bedside_check.case import GIVING, Case, is_stale
 from clinical.bedside_check.model import Action, Right, Witness
 from clinical.bedside_check.system import BADGE_MAX_MIN, roles_of
 
@@ -28,6 +28,8 @@ def judge(case: Case) -> None:
     else:
         judge_person(case, witness)
         _values(case, witness)
+        if level >= 3 and not blood:
+            _calculations(case, witness)
     if level >= 2 or witness is not None:
         case.judged.add(Right.WITNESS)
 
@@ -40,8 +42,18 @@ def judge_person(case: Case, witness: Witness) -> None:
     roles = set(roles_of(case, witness.id, witness.roles))
     if not roles & set(case.policy.second_roles) or roles & set(case.policy.no_witness_roles):
         case.add("WIT-ROLE")
-    if older_than(witness.badge_at, case.request.now, BADGE_MAX_MIN):
+    if is_stale(witness.badge_at, case.request.now, BADGE_MAX_MIN):
         case.add("WIT-STALE", minutes=BADGE_MAX_MIN)
+
+
+def _calculations(case: Case, witness: Witness) -> None:
+    """At the highest level both persons have calculated on their own: one alone proves nothing."""
+    if case.dose is None and case.rate_ml_h is None:
+        return
+    if witness.value is None:
+        case.need("second-calculation")
+    if case.request.entered.calculated is None:
+        case.need("own-calculation")
 
 
 def _values(case: Case, witness: Witness) -> None:

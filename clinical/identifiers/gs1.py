@@ -5,7 +5,7 @@ differences, both on the safe side: text in brackets is what a person typed or c
 there is a warning and not an error; and a lot that ends like a date gets the warning ``separator-missing``,
 because a scanner that dropped FNC1 hides the expiry inside the lot and the result is still well formed.
 
-Source: GS1 General Specifications; GS1 Syntax Engine; ``standards`` fact sheet §1.1 to §1.6.
+Source: GS1 General Specifications; GS1 Syntax Dictionary and Syntax Engine.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 ICCBBA licenses the standard: a hospital that uses it registers there and loads its own tables. This module
 holds only the structures, the donation check character and the general-use ABO/RhD codes.
 
-Source: ICCBBA ISBT 128 Standard Technical Specification as in the ``standards`` fact sheet §1.8.
+Source: ICCBBA ISBT 128 Standard Technical Specification (ST-001).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _structure(number: str, prefix: str, pattern: str) -> Structure:
 
 
 STRUCTURES: tuple[Structure, ...] = (
-    _structure("002", "=%", r"[0-9A-Z]{2}[0-9A-Za-z][0-9A-Za-z]"),
+    _structure("002", "=%", r"[0-9A-Za-z]{2}[0-9A-Za-z][0-9A-Za-z]"),
     _structure("003", "=<", r"[A-Z][0-9A-Z]{4}[0-9A-Z][0-9A-Za-z][0-9A-Za-z]"),
     _structure("004", "=>", r"\d{3}[0-3]\d{2}"),
     _structure("005", "&>", r"\d{3}[0-3]\d{2}[0-2]\d[0-5]\d"),
@@ -55,6 +55,9 @@ BLOOD_GROUPS: dict[str, str] = {
 """ABO and RhD of the codes for general use; other codes restrict the unit and are never taken as a group."""
 
 NEVER_TRANSFUSE = frozenset({"Mb", "Md", "Mq", "Mr", "Mx"})
+"""In the place of a group: biohazard, discard, quarantine, research, not for transfusion."""
+TUBE_FLAGS = frozenset({"06", "07", "08", "09", "10"})
+"""Flags of a donation number on a tube or a form: no bag that could be hung up."""
 
 
 def looks_like(text: str) -> bool:
@@ -84,6 +87,8 @@ def parse(raw: str, text: str) -> Identified:
         elements.append(element)
     donation = next((element.value[:13] for element in elements if element.ai == "001"), "")
     flags = next((element.value[13:] for element in elements if element.ai == "001"), "")
+    if flags.isdigit() and 60 <= int(flags) <= 96 and flags != flag_check(donation):
+        return Identified(raw=raw, kind=Kind.ISBT128, valid=False, error="check flags of the donation number")
     return Identified(
         raw=raw, kind=Kind.ISBT128, valid=True, elements=tuple(elements), value=donation, serial=flags
     )

@@ -3,7 +3,7 @@
 The algorithm of the check digit is not published, so only length and digits are checked; what the seven
 characters mean comes from the hospital's own drug table.
 
-Source: NMPAB/T 1002-2019; ``standards`` fact sheet §1.7.
+Source: NMPAB/T 1002-2019.
 """
 
 from __future__ import annotations

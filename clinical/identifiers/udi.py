@@ -4,7 +4,8 @@ The maker code is ``156.M0.`` and six characters of the registrant; the product 
 six characters of the item and one check character. The separators of the production part are not
 published, so it is kept whole.
 
-Source: ``standards`` fact sheet §1.7. UDI in the GS1 form is read by :mod:`clinical.identifiers.gs1`.
+Source: MA code of ZIIOT (中关村工信二维码技术研究院).
+UDI in the GS1 form is read by :mod:`clinical.identifiers.gs1`.
 """
 
 from __future__ import annotations

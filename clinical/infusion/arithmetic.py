@@ -1,12 +1,14 @@
 """Drip and dose arithmetic, each with its formula.
 
-Source: ``standards`` fact sheet §6.1 and ``devices`` fact sheet §5.1.
+Source: definition of the drop factor in GB 8368 and ISO 8536-4; weight-based doses as in IHE PCD-03 messages.
 """
 
 from __future__ import annotations
 
 DROP_FACTORS = (10, 15, 20, 60)
 """Drops per millilitre of the sets in use; 60 is the micro set."""
+MAX_DROPS_PER_S = 12.0
+"""Faster than this nothing drips: a stream breaks up into fewer, so a count above it did not count drops."""
 
 
 def gtt_per_min(rate_ml_h: float, drops_per_ml: float) -> float:

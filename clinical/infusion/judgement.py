@@ -7,8 +7,8 @@ A stale drip has no countdown: when the sensor is not heard, the judgement is ``
 unknown, whatever the last rate was. A stop of flow near the end of the bag is ``empty``, before that it is
 ``no-flow``. While uncalibrated, deviations are shown and not sounded; free flow and no flow always sound.
 
-Source: bc-1 §5.8 (INF-RATE-DEV, INF-FREE-FLOW, INF-NO-FLOW, INF-NEAR-END); ``devices`` fact sheet §5.4;
-alarm priorities after the ``standards`` fact sheet §6.2.
+Source: bc-1 §5.8 (INF-RATE-DEV, INF-FREE-FLOW, INF-NO-FLOW, INF-NEAR-END); alarm priorities
+by the harm of IEC 60601-1-8, table 1.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from clinical.records import AlarmPriority
 if TYPE_CHECKING:
     from clinical.policy import FlowThresholds
 
+FLOW_CONDITIONS = ("no-flow", "free-flow", "rate-deviation", "near-end", "empty")
+"""Conditions a judge can find while its sensor is heard, each with an alarm of its own."""
 CLEAR_FRACTION = 0.8
 """A deviation ends only below this part of the warning threshold, so that it does not flicker."""
 _PAUSED_DROPS = 5
@@ -157,7 +159,7 @@ class FlowJudge:
         found = tuple(condition for condition in conditions if condition is not None)
         return FlowJudgement(
             state=self._state(found, estimate, deviation),
-            remaining_ml=0.0 if empty else remaining,
+            remaining_ml=remaining,
             time_left_min=0.0 if empty else left,
             deviation_percent=deviation,
             conditions=found,
@@ -212,8 +214,9 @@ class FlowJudge:
 
     def _free_flow(self, estimate: DropEstimate, now_s: float) -> FlowCondition | None:
         ordered = self._target.gtt_min
-        fast = estimate.gtt_min is not None and estimate.gtt_min > ordered * self._thresholds.free_flow_factor
-        if not fast or ordered <= 0.0:
+        limit = ordered * self._thresholds.free_flow_factor
+        fast = estimate.gtt_min is not None and estimate.gtt_min > limit
+        if ordered <= 0.0 or not (fast or self._still_fast(estimate, now_s, limit)):
             self._free_since = None
             return None
         if self._free_since is None:
@@ -225,6 +228,15 @@ class FlowJudge:
             priority=AlarmPriority.HIGH,
             params=(("ordered", round(ordered, 1)), _rate(estimate)),
         )
+
+    def _still_fast(self, estimate: DropEstimate, now_s: float, limit: float) -> bool:
+        """Tell whether the mean since a fast flow began is still fast: one drop not seen does not end it."""
+        if self._free_since is None:
+            return False
+        since = max(self._free_since, now_s - self._thresholds.free_flow_s)
+        then, drops = next((known for known in self._window if known[0] >= since), self._window[-1])
+        span = now_s - then
+        return span > 0.0 and (estimate.drops - drops) * 60.0 / span > limit
 
     def _deviation(self, now_s: float, estimate: DropEstimate) -> float | None:
         """Return the deviation of the mean over the window in percent; None until it means something."""

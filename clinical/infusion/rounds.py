@@ -1,6 +1,6 @@
 """When an infusion is to be looked at, and when it runs too long.
 
-Source: bc-1 §5.8 (INF-PATROL-DUE, INF-OVERRUN); nursing grades after the ``standards`` fact sheet §7.3.
+Source: bc-1 §5.8 (INF-PATROL-DUE, INF-OVERRUN); nursing grades of WS/T 431-2013 (护理分级).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from clinical.infusion.arithmetic import minutes_left
-from clinical.records import CareLevel, Infusion, InfusionState
+from clinical.records import FLOWING, CareLevel, Infusion, InfusionState
 
 if TYPE_CHECKING:
     from clinical.policy import SitePolicy
@@ -61,7 +61,7 @@ def is_overrun(
     infusion: Infusion, now: datetime, overrun_percent: float, beyond_use: datetime | None = None
 ) -> bool:
     """Tell whether a bag runs longer than planned plus its margin, past its use-by time, or over 24 hours."""
-    if infusion.state not in {InfusionState.RUNNING, InfusionState.PAUSED}:
+    if infusion.state not in FLOWING:
         return False
     if now - infusion.started_at > _LONGEST or (beyond_use is not None and now > beyond_use):
         return True

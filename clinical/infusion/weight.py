@@ -7,7 +7,7 @@ clock in here.
 
 Two channels that disagree are shown both and never averaged.
 
-Source: ``devices`` fact sheet §5.4; the noise figures are of this product and have to be confirmed on a
+Source: Wardlink design (Kalman filter); the noise figures are of this product and have to be confirmed on a
 gravimetric bench.
 """
 

@@ -1,6 +1,6 @@
 """MEWS, the Modified Early Warning Score; bands are data because hospitals differ.
 
-Source: Subbe 2001, as in the ``standards`` fact sheet §5.2 (also the call at 5).
+Source: Subbe et al., QJM 2001;94:521-526 (also the call at 5).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Not valid for children or in pregnancy; 18 is this product's default lower age (
 safer of the two while a ward has no paediatric score. SpO2 scale 2 is used only when it is asked for: it
 needs a clinician's recorded decision and is never inferred from oxygen. ``C`` is *new* confusion.
 
-Source: RCP, National Early Warning Score (NEWS) 2, 2017, charts 1 and 2; ``standards`` fact sheet §5.1.
+Source: RCP, National Early Warning Score (NEWS) 2, 2017, charts 1 and 2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Nursing scales that add up chosen answers: Braden (pressure injury), Morse (falls), and pain.
 
-Source: ``standards`` fact sheet §5.3; cut-offs are site settings in most hospitals, these are the usual ones.
+Source: Braden and Bergstrom 1987; Morse 1989; numeric rating scale of pain. Cut-offs are the usual ones.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import json
 import os
 import platform
@@ -15,13 +16,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from clinical.errors import UnavailableError
+from clinical.errors import BadInputError, UnavailableError
 
 BENCHES: dict[str, str] = {
     "clinical": "bedside check, GS1 parser and drop estimator, beside plain variants",
-    "edge": "one node with 30 simulated BLE and 4 serial devices: CPU, memory, delay",
+    "edge": "one node with 30 simulated BLE and 4 serial devices: CPU, memory, delay; decoding side by side",
+    "path": "beds, broker, server, store and screens as one: cost, delay and losses, beside a naive server",
+    "estimator": "drip estimators and flow judgement against a simulated truth: bias, error, detection time",
 }
-"""Benches by name; each is a module of ``bench/`` with ``measure() -> list[dict]``."""
+"""Benches by name; each is a module of ``bench/`` with ``measure() -> list[dict]``.
+
+A bench whose figures are the same on any machine also has ``render(results) -> str``, its document."""
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -30,17 +35,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listed = "; ".join(f"{name}: {what}" for name, what in BENCHES.items())
     parser.add_argument("name", choices=sorted(BENCHES), help=listed)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--beds", type=int, help="beds that send (path only)")
+    parser.add_argument("--seconds", type=int, help="how long is measured (path only)")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), help="the store (path only)")
+    parser.add_argument("--knee", action="store_true", help="go on with more beds until it gives (path only)")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="also write the bench's document (estimator only)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print; a missed limit is an answer and says so."""
-    document = {"bench": args.name, "machine": _machine(), "results": _load(args.name).measure()}
+    """Measure and print; a missed limit is an answer and says so.
+
+    Raises:
+        BadInputError: ``--write`` for a bench that has no document.
+    """
+    module = _load(args.name)
+    if args.write is not None and not hasattr(module, "render"):
+        raise BadInputError("bench-no-document", f"bench {args.name} writes no document; leave out --write")
+    document = {"bench": args.name, "machine": _machine(), "results": module.measure(**_said(args, module))}
+    if args.write is not None:
+        args.write.write_text(module.render(document["results"]), encoding="utf-8")
     document["ok"] = all(result.get("ok", True) for result in document["results"])
     if args.json:
         print(json.dumps(document, indent=2))
     else:
         print("\n".join(_line(result) for result in document["results"]))
     return 0
+
+
+def _said(args: argparse.Namespace, module: Any) -> dict[str, Any]:
+    """Return the options that were given.
+
+    Raises:
+        BadInputError: The bench has no such option.
+    """
+    said = {name: getattr(args, name) for name in ("beds", "seconds", "store", "knee")}
+    said = {name: value for name, value in said.items() if value}
+    unknown = said.keys() - inspect.signature(module.measure).parameters.keys()
+    if unknown:
+        raise BadInputError("bench-option", f"bench {args.name} has no option --{min(unknown)}")
+    return said
 
 
 def _load(name: str) -> Any:

@@ -3,7 +3,9 @@
 ``--policy`` prints the default site policy as the TOML file that a hospital edits.
 
 A case is ``{"request": CheckRequest, "snapshot": Facts, "policy": {…}?, "snapshot_version": …?,
-"fetched_at": …?}``; the facts count as fetched at the request's time when nothing else is said.
+"fetched_at": …?, "sightings": […]?, "used_packs": […]?}``; the facts count as fetched at the request's time
+when nothing else is said. Sightings are wristbands read lately on other handhelds; used packs are what was
+given out of packs with a number of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import msgspec
 from clinical import plain_schema, policy_text
 from clinical.bedside_check import Snapshot, check
 from clinical.bedside_check.model import CheckRequest, CheckResult
+from clinical.bedside_check.snapshot import PackUse, Sighting
 from clinical.errors import BadInputError
 from clinical.policy import SitePolicy
 from clinical.records import Facts
@@ -34,6 +37,8 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     policy: dict[str, Any] = {}
     snapshot_version: str = "case"
     fetched_at: datetime | None = None
+    sightings: tuple[Sighting, ...] = ()
+    used_packs: tuple[PackUse, ...] = ()
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -104,11 +109,12 @@ def evaluate(item: Any) -> CheckResult:
         case = msgspec.convert(item, Case, strict=True, str_keys=True)
     except msgspec.ValidationError as error:
         raise BadInputError("case-shape", f"not a case: {error}") from error
-    _demand_zones((case.request, case.snapshot, case.fetched_at))
+    _demand_zones((case.request, case.snapshot, case.fetched_at, case.sightings))
     policy = SitePolicy.from_dict(case.policy) if case.policy else SitePolicy.default()
     snapshot = Snapshot.of(
-        case.snapshot, version=case.snapshot_version, fetched_at=case.fetched_at or case.request.now
-    )
+        case.snapshot, version=case.snapshot_version, fetched_at=case.fetched_at or case.request.now,
+        sightings=case.sightings, used_packs=case.used_packs,
+    )  # fmt: skip
     return check(case.request, snapshot, policy)
 
 

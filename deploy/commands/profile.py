@@ -63,6 +63,7 @@ def _profile(name: str) -> Profile:
 
 def _described(profile: Profile) -> dict[str, Any]:
     device = profile.file.profile
+    outside = vectors.outside(profile)
     return {
         "id": device.id,
         "vendor": device.vendor,
@@ -71,7 +72,13 @@ def _described(profile: Profile) -> dict[str, Any]:
         "transport": device.transport,
         "trust": device.trust,
         "enabled": device.enabled,
+        "counted": vectors.is_counted(profile),
         "vectors": len(profile.vectors),
+        "outside": {"accept": outside.accept, "reject": outside.reject},
+        "regulatory_use": device.regulatory_use,
+        "aliases": device.aliases,
+        "read_only": device.read_only,
+        "note": device.note,
         "streams": [
             {"id": stream.id, "source": stream.source, "characteristic": stream.characteristic}
             for stream in profile.streams.values()
@@ -85,10 +92,13 @@ def _list(args: argparse.Namespace) -> int:
         print(json.dumps(rows, ensure_ascii=False))
         return 0
     for row in rows:
+        state = "" if row["counted"] else "  (own)" if row["trust"] == "own" else "  (disabled)"
         print(
-            f"{row['id']:<28}{row['kind']:<16}{row['trust']:<15}{row['vectors']:>3} vectors  {row['model']}"
+            f"{row['id']:<28}{row['kind']:<16}{row['trust']:<15}{row['vectors']:>3} vectors  "
+            f"{row['model']}{state}"
         )
-    print(f"{len(rows)} profiles")
+    counted = sum(row["counted"] for row in rows)
+    print(f"{len(rows)} profiles, {counted} counted: enabled, with bytes to accept and reject from outside")
     return 0
 
 
@@ -150,12 +160,14 @@ def _decode_one(profile: Profile, stream_id: str, item: Any, context: Context) -
     if not isinstance(item, str):
         return _answer(Decoded(accepted=False, reject="not-text"))
     stream = profile.plan(stream_id).rule
+    if stream.line is not None and stream.framing is None:
+        return _answer(decode(profile, stream_id, item.removesuffix(stream.line.end)))
     try:
-        data = item if stream.line is not None else _bytes(item)
+        data = _bytes(item)
     except BadInputError as error:
-        return _answer(Decoded(accepted=False, reject=error.code))
-    if isinstance(data, str):
-        return _answer(decode(profile, stream_id, data.removesuffix(stream.line.end if stream.line else "")))
+        if stream.line is None:
+            return _answer(Decoded(accepted=False, reject=error.code))
+        data = item.encode("latin-1", "replace")
     whole = decode(profile, stream_id, data, context)
     if whole.accepted or stream.source != "serial":
         return _answer(whole)
@@ -197,7 +209,9 @@ def _frames(args: argparse.Namespace, profile: Profile) -> Iterator[tuple[str, b
 def _simulate(args: argparse.Namespace) -> int:
     profile = _profile(args.profile)
     for stream, frame in _frames(args, profile):
-        text = frame.decode() if profile.plan(stream).rule.line is not None else frame.hex()
+        rule = profile.plan(stream).rule
+        is_text = rule.line is not None and rule.framing is None
+        text = frame.decode() if is_text else frame.hex()
         print(json.dumps({"stream": stream, "frame": text, "generation": "Demo"}), flush=True)
         if args.every:
             time.sleep(args.every)

@@ -30,7 +30,15 @@ FRESH_S = 10.0
 SCANNER_QUIET_S = 60.0
 RADIO_RETRY_S = 2.0
 HEARD_MAX = 512
+RSSI_WEIGHT = 0.3
+"""How much one advertisement moves the strength by which an adapter is chosen."""
+BUSY_DB = 12.0
+"""An adapter that is connecting to another device is as bad as this many dB."""
+FAILURE_DB = 6.0
+FAILURES_MAX = 5
 DEVICE_INTERFACE = "org.bluez.Device1"
+BUS_ANSWER_S = 10.0
+"""A D-Bus daemon answers at once or never: a connection that was lost in the library would wait for ever."""
 LIBRARY_ERRORS = (BleakError, DBusError, TimeoutError, EOFError, OSError)
 
 log = structlog.get_logger()
@@ -48,6 +56,15 @@ class Heard:
     rssi: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """When and how strongly a device was heard last."""
+
+    device: BLEDevice
+    at_s: float
+    rssi: float
+
+
 class Losable(Protocol):
     """An open link, as the radio sees it: something that can be told that it is over."""
 
@@ -62,6 +79,7 @@ class BleRadio:
         stamp: Stamps each notification as it arrives.
         adapter: Name such as ``hci0``; empty for the first.
         bound: Addresses of the devices that are ours alone.
+        held: Devices that this process connects to or holds, on any adapter; shared by all radios.
         on_heard: Called for every advertisement.
         on_radio: Called when the radio starts or stops to listen, with the reason.
     """
@@ -74,15 +92,17 @@ class BleRadio:
         bound: Collection[str],
         on_heard: Callable[[Heard], None],
         on_radio: Callable[[bool, str], None],
+        held: set[str] | None = None,
     ) -> None:
         self.stamp = stamp
+        self.adapter = adapter
         self.connecting = asyncio.Semaphore(1)
-        self._adapter = adapter
         self._bound = bound
-        self._held: set[str] = set()
+        self._held: set[str] = set() if held is None else held
+        self._failures: dict[str, int] = {}
         self._on_heard = on_heard
         self._on_radio = on_radio
-        self._seen: dict[str, tuple[BLEDevice, float]] = {}
+        self._seen: dict[str, _Seen] = {}
         self._news = asyncio.Event()
         self._restart = asyncio.Event()
         self._heard_at = 0.0
@@ -99,8 +119,8 @@ class BleRadio:
 
     async def _listen(self) -> str:
         args: BlueZScannerArgs = {"filters": {"DuplicateData": True, "RSSI": -127}}
-        if self._adapter:
-            args["adapter"] = self._adapter
+        if self.adapter:
+            args["adapter"] = self.adapter
         scanner = BleakScanner(self._advertised, bluez=args)
         self._restart.clear()
         try:
@@ -124,7 +144,11 @@ class BleRadio:
                 async with asyncio.timeout(SCANNER_QUIET_S / 4):
                     await self._restart.wait()
                 return "radio-restarted"
-            await self._free_orphans()
+            try:
+                await self._free_orphans()
+            except LIBRARY_ERRORS as error:
+                log.warning("bus-unavailable", error=type(error).__name__)
+                return "radio-unavailable"
             if loop.time() - self._heard_at > SCANNER_QUIET_S and not self._links:
                 return "scanner-silent"
 
@@ -132,9 +156,13 @@ class BleRadio:
         now = asyncio.get_running_loop().time()
         self._heard_at = now
         address = device.address.upper()
-        self._seen[address] = (device, now)
+        before = self._seen.get(address)
+        rssi = float(data.rssi)
+        if before is not None and now - before.at_s < FRESH_S:
+            rssi = before.rssi + RSSI_WEIGHT * (rssi - before.rssi)
+        self._seen[address] = _Seen(device, now, rssi)
         if len(self._seen) > HEARD_MAX:
-            oldest = min(self._seen, key=lambda known: self._seen[known][1])
+            oldest = min(self._seen, key=lambda known: self._seen[known].at_s)
             del self._seen[oldest]
         self._news.set()
         self._on_heard(
@@ -148,22 +176,38 @@ class BleRadio:
             )
         )
 
-    async def fresh(self, address: str) -> BLEDevice:
+    async def until_heard(self, address: str) -> None:
         """Wait until ``address`` was heard within the last seconds."""
-        while (device := self.heard(address)) is None:
+        while self.heard(address) is None:
             self._news.clear()
             await self._news.wait()
-        return device
 
     def heard(self, address: str) -> BLEDevice | None:
         """The device, if it was heard within the last seconds."""
-        device, at = self._seen.get(address, (None, 0.0))
-        fresh = device is not None and asyncio.get_running_loop().time() - at < FRESH_S
-        return device if fresh else None
+        seen = self._seen.get(address)
+        fresh = seen is not None and asyncio.get_running_loop().time() - seen.at_s < FRESH_S
+        return seen.device if seen is not None and fresh else None
 
-    def forget(self, address: str) -> None:
-        """The next connect must wait for a new advertisement."""
+    def choose(self, address: str) -> BleRadio:
+        """The adapter to connect through: the only one."""
+        del address
+        return self
+
+    def score(self, address: str) -> float:
+        """How good a way to a device this adapter is, in dB; minus infinity when it does not hear it."""
+        if self.heard(address) is None:
+            return float("-inf")
+        busy = BUSY_DB if self.connecting.locked() else 0.0
+        return self._seen[address].rssi - busy - FAILURE_DB * self._failures.get(address, 0)
+
+    def failed(self, address: str) -> None:
+        """A connect failed: the next one waits for a new advertisement, and other adapters are preferred."""
         self._seen.pop(address, None)
+        self._failures[address] = min(self._failures.get(address, 0) + 1, FAILURES_MAX)
+
+    def succeeded(self, address: str) -> None:
+        """A connect succeeded: what failed before is forgotten."""
+        self._failures.pop(address, None)
 
     @contextmanager
     def holding(self, address: str) -> Iterator[None]:
@@ -189,14 +233,15 @@ class BleRadio:
         """
         bus = MessageBus(bus_type=BusType.SYSTEM)
         try:
-            await bus.connect()
-            reply = await bus.call(_call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))
-            objects = reply.body[0] if reply and reply.message_type is MessageType.METHOD_RETURN else {}
-            for path, interfaces in objects.items():
-                device = interfaces.get(DEVICE_INTERFACE, {})
-                if _is_connected(device) and self._is_orphan(device["Address"].value):
-                    log.warning("orphan-disconnected", path=path)
-                    await bus.call(_call(path, DEVICE_INTERFACE, "Disconnect"))
+            async with asyncio.timeout(BUS_ANSWER_S):
+                await bus.connect()
+                reply = await bus.call(_call("/", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))
+                objects = reply.body[0] if reply and reply.message_type is MessageType.METHOD_RETURN else {}
+                for path, interfaces in objects.items():
+                    device = interfaces.get(DEVICE_INTERFACE, {})
+                    if _is_connected(device) and self._is_orphan(device["Address"].value):
+                        log.warning("orphan-disconnected", path=path)
+                        await bus.call(_call(path, DEVICE_INTERFACE, "Disconnect"))
         finally:
             bus.disconnect()
 
@@ -215,7 +260,8 @@ class BleRadio:
     async def _follow_daemon(self) -> None:
         bus = MessageBus(bus_type=BusType.SYSTEM)
         try:
-            await bus.connect()
+            async with asyncio.timeout(BUS_ANSWER_S):
+                await bus.connect()
             bus.add_message_handler(self._bus_message)
             for rule in (
                 "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged',arg0='org.bluez'",
@@ -240,10 +286,15 @@ class BleRadio:
             return
         if message.member == "NameOwnerChanged" and message.body[0] == "org.bluez":
             self._all_lost("bluetooth-daemon-gone" if not message.body[2] else "bluetooth-daemon-back")
-        elif message.member == "PropertiesChanged" and message.body[0] == "org.bluez.Adapter1":
+        elif message.member == "PropertiesChanged" and self._is_ours(message):
             powered = message.body[1].get("Powered")
             if powered is not None:
                 self._all_lost("radio-on" if powered.value else "radio-off")
+
+    def _is_ours(self, message: Message) -> bool:
+        """Whether a signal speaks of this adapter."""
+        named = not self.adapter or (message.path or "").endswith(f"/{self.adapter}")
+        return named and bool(message.body[0] == "org.bluez.Adapter1")
 
     def _all_lost(self, reason: str) -> None:
         log.warning("radio-changed", reason=reason)

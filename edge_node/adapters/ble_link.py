@@ -9,23 +9,27 @@ with the serial number that was written down for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.exc import BleakDBusError, BleakDeviceNotFoundError, BleakError
 
-from edge_node.adapters.ble import LIBRARY_ERRORS, BleRadio, Heard
+from edge_node.adapters.ble import BUS_ANSWER_S, LIBRARY_ERRORS, BleRadio, Heard
 from edge_node.clock import Stamp
+from edge_node.dialogue import Dialogue, Outlet
 from edge_node.ports import Frame, LinkLostError
 from edge_node.records import RecordSource, download
 from firmware_profiles.plan import full_uuid
+from firmware_profiles.sending import Message
 
 QUEUE_FRAMES = 4096
 SERIAL_NUMBER = full_uuid("2A25")
+MODEL, FIRMWARE, HARDWARE = full_uuid("2A24"), full_uuid("2A26"), full_uuid("2A27")
 REPEAT_S = 2.0
 """The same advert again counts as a sign of life no more often than this."""
 
@@ -34,11 +38,19 @@ REPEAT_S = 2.0
 class LinkPlan:
     """How a link with one device is made; all of it from its profile and from what was bound.
 
-    ``streams`` are the characteristics to subscribe to (long UUIDs) and the profile's stream of each;
-    ``serial`` is compared with the device's own, empty for not compared.
+    ``streams`` are the characteristics to subscribe to (long UUIDs) and the profile's stream of each; those
+    a device does not have are left out, as long as it has one. ``reads`` are read once. ``sort`` says which
+    stream a notification belongs to where several share a characteristic, and whether it is accepted.
+    ``fits`` judges model, firmware and hardware revision. ``serial`` is compared with the device's own,
+    empty for not compared. ``gap_s`` is the pause after each write.
     """
 
     streams: Mapping[str, str]
+    reads: Mapping[str, str] = field(default_factory=dict)
+    sort: Callable[[str, bytes], tuple[str, bool]] | None = None
+    fits: Callable[[str, str, str], bool] | None = None
+    talk: Callable[[Outlet], Dialogue] | None = None
+    gap_s: float = 0.0
     serial: str = ""
     pairing: str = "none"
     bond: str = "none"
@@ -53,6 +65,7 @@ class BleLink:
     def __init__(self) -> None:
         self.frames: asyncio.Queue[Frame | LinkLostError] = asyncio.Queue()
         self.answers: asyncio.Queue[bytes] = asyncio.Queue()
+        self.dialogue: Dialogue | None = None
 
     def received(self, frame: Frame) -> None:
         """Take one notification; a reader that falls far behind loses the link rather than the order."""
@@ -66,23 +79,33 @@ class BleLink:
         self.frames.put_nowait(LinkLostError(reason, kind))
 
 
+class Radios(Protocol):
+    """One adapter or several."""
+
+    async def until_heard(self, address: str) -> None:
+        """Wait until an adapter hears a device."""
+
+    def choose(self, address: str) -> BleRadio:
+        """The adapter to connect through: the one that hears the device best."""
+
+
 class BleTransport:
     """One bound device; see :class:`edge_node.ports.Transport`.
 
     Args:
-        radio: The adapter.
+        radios: The adapters.
         address: The device's address, upper case with colons.
         plan: How a link with it is made.
     """
 
-    def __init__(self, radio: BleRadio, address: str, plan: LinkPlan) -> None:
-        self._radio = radio
+    def __init__(self, radios: Radios, address: str, plan: LinkPlan) -> None:
+        self._radios = radios
         self._address = address
         self._plan = plan
 
     async def available(self) -> None:
         """Return once the device was heard."""
-        await self._radio.fresh(self._address)
+        await self._radios.until_heard(self._address)
 
     def open(self) -> AbstractAsyncContextManager[BleLink]:
         """Connect and subscribe."""
@@ -90,15 +113,16 @@ class BleTransport:
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[BleLink]:
-        with self._radio.holding(self._address):
-            async with self._linked() as link:
+        radio = self._radios.choose(self._address)
+        with radio.holding(self._address):
+            async with self._linked(radio) as link:
                 yield link
 
     @asynccontextmanager
-    async def _linked(self) -> AsyncIterator[BleLink]:
+    async def _linked(self, radio: BleRadio) -> AsyncIterator[BleLink]:
         link = BleLink()
-        async with self._radio.connecting:
-            device = self._radio.heard(self._address)
+        async with radio.connecting:
+            device = radio.heard(self._address)
             if device is None:  # it went while another device was connecting
                 raise LinkLostError("device-gone", "missing")
             client = BleakClient(
@@ -106,33 +130,38 @@ class BleTransport:
                 disconnected_callback=lambda _client: link.lost("link-lost", "transient"),
                 timeout=self._plan.connect_timeout_s,
             )
+            outlet = _Outlet(client, link, radio, self._plan)
             try:
-                await self._connect(client, device, link)
+                await self._connect(radio, client, device, outlet)
             except BaseException:
                 await self._give_back(client)
                 raise
-        self._radio.enter(link)
-        fetching = self._fetch_records(client, link)
+        radio.enter(link)
+        talking = asyncio.ensure_future(self._conduct(outlet, link))
         try:
             yield link
         finally:
-            self._radio.leave(link)
-            if fetching is not None:
-                fetching.cancel()
-                await asyncio.gather(fetching, return_exceptions=True)
+            radio.leave(link)
+            talking.cancel()
+            await asyncio.gather(talking, return_exceptions=True)
             await self._give_back(client)
 
-    async def _connect(self, client: BleakClient, device: BLEDevice, link: BleLink) -> None:
+    async def _connect(
+        self, radio: BleRadio, client: BleakClient, device: BLEDevice, outlet: _Outlet
+    ) -> None:
         try:
-            await client.connect()
+            async with asyncio.timeout(2 * self._plan.connect_timeout_s):
+                await client.connect()  # its own limit does not cover the bus and the list of services
             await self._prove(client, device)
-            for uuid, stream in self._plan.streams.items():
-                await client.start_notify(uuid, self._receiver(link, stream))
-            if self._plan.records is not None:
-                await client.start_notify(self._plan.records_uuid, _answers(link))
+            async with asyncio.timeout(self._plan.connect_timeout_s):
+                await outlet.subscribe()
         except LIBRARY_ERRORS as error:
-            self._radio.forget(self._address)
+            radio.failed(self._address)
             raise LinkLostError(*_classified(error)) from error
+        except LinkLostError:
+            radio.failed(self._address)
+            raise
+        radio.succeeded(self._address)
 
     async def _prove(self, client: BleakClient, device: BLEDevice) -> None:
         """Let the device show that it is the bound one, before a byte of its data is used."""
@@ -145,47 +174,122 @@ class BleTransport:
                 await client.pair()
             except BleakDBusError as error:
                 raise LinkLostError("pairing-failed", "broken") from error
-        if plan.serial:
-            found = bytes(await client.read_gatt_char(SERIAL_NUMBER))
-            if found.rstrip(b"\0 ").decode("utf-8", "replace") != plan.serial:
-                self._radio.forget(self._address)
-                raise LinkLostError("wrong-serial", "broken")
+        if plan.serial and await _text(client, SERIAL_NUMBER) != plan.serial:
+            raise LinkLostError("wrong-serial", "broken")
+        if plan.fits is not None:
+            about = [await _text(client, one) for one in (MODEL, FIRMWARE, HARDWARE)]
+            if not plan.fits(*about):
+                raise LinkLostError("wrong-model", "broken")
 
-    def _fetch_records(self, client: BleakClient, link: BleLink) -> asyncio.Task[None] | None:
-        """Begin to fetch what the device has stored, if it stores anything."""
+    async def _conduct(self, outlet: _Outlet, link: BleLink) -> None:
+        """Read, ask, compare clocks, fetch what is stored; a fault in it ends the link for its reader."""
         source = self._plan.records
-        if source is None:
-            return None
-
-        async def send(request: bytes) -> None:
-            try:
-                await client.write_gatt_char(self._plan.records_uuid, request, response=True)
-            except LIBRARY_ERRORS as error:
-                raise LinkLostError(*_classified(error)) from error
-
-        async def fetch() -> None:
-            try:
-                await download(source, send, link.answers)
-            except LinkLostError as error:
-                link.lost(error.reason, error.kind)
-            else:
+        try:
+            await outlet.read_once()
+            if link.dialogue is not None:
+                await link.dialogue.begin()
+            if source is not None:
+                await download(source, outlet.ask_records, link.answers)
                 link.lost("done", "done")
-
-        return asyncio.get_running_loop().create_task(fetch())
+            elif link.dialogue is not None:
+                await link.dialogue.go_on()
+        except LinkLostError as error:
+            link.lost(error.reason, error.kind)
 
     async def _give_back(self, client: BleakClient) -> None:
         """Close the D-Bus connection and the link, whatever state they are in."""
         with suppress(*LIBRARY_ERRORS):
             if self._plan.bond == "per-session" and client.is_connected:
                 await client.unpair()
-        with suppress(*LIBRARY_ERRORS):
-            await client.disconnect()
+        with suppress(*LIBRARY_ERRORS, AssertionError):  # bleak asserts that its bus is still there
+            async with asyncio.timeout(2 * BUS_ANSWER_S):
+                await client.disconnect()
 
-    def _receiver(self, link: BleLink, stream: str) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
+
+class _Outlet:
+    """What is done on one open connection; see :class:`edge_node.dialogue.Outlet`."""
+
+    def __init__(self, client: BleakClient, link: BleLink, radio: BleRadio, plan: LinkPlan) -> None:
+        self._client = client
+        self._link = link
+        self._stamp = radio.stamp
+        self._plan = plan
+        if plan.talk is not None:
+            link.dialogue = plan.talk(self)
+
+    def _has(self, uuid: str) -> bool:
+        return self._client.services.get_characteristic(uuid) is not None
+
+    async def subscribe(self) -> None:
+        """Subscribe to what the device has of the profile's characteristics; one at least."""
+        plan = self._plan
+        present = [uuid for uuid in plan.streams if self._has(uuid)]
+        if not present and not any(map(self._has, plan.reads)):
+            raise LinkLostError("wrong-device", "broken")
+        for uuid in present:
+            await self._client.start_notify(uuid, self._receiver(uuid))
+        if plan.records is not None:
+            await self._client.start_notify(plan.records_uuid, _answers(self._link))
+
+    def _receiver(self, uuid: str) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
+        default, sort = self._plan.streams[uuid], self._plan.sort
+
         def receive(_characteristic: BleakGATTCharacteristic, data: bytearray) -> None:
-            link.received(Frame(stream=stream, data=bytes(data), stamp=self._radio.stamp()))
+            frame = bytes(data)
+            stream, accepted = sort(uuid, frame) if sort is not None else (default, False)
+            self._take(stream, frame, accepted=accepted)
 
         return receive
+
+    def _take(self, stream: str, data: bytes, *, accepted: bool) -> None:
+        self._link.received(Frame(stream=stream, data=data, stamp=self._stamp()))
+        if self._link.dialogue is not None:
+            self._link.dialogue.heard(data)
+            if accepted:
+                self._link.dialogue.frame(stream, data)
+
+    async def read_once(self) -> None:
+        """Read what is only there to be read."""
+        for uuid, stream in self._plan.reads.items():
+            await self.read(uuid, stream)
+
+    async def send(self, message: Message) -> None:
+        """Write one message, with the type of write that its characteristic wants."""
+        with _library_errors():
+            await self._client.write_gatt_char(
+                message.characteristic, message.data, response=message.with_response
+            )
+        await asyncio.sleep(self._plan.gap_s)
+
+    async def read(self, characteristic: str, stream: str = "") -> bytes | None:
+        """Read a characteristic; None when the device has none such."""
+        if not self._has(characteristic):
+            return None
+        with _library_errors():
+            data = bytes(await self._client.read_gatt_char(characteristic))
+        if stream:
+            self._take(stream, data, accepted=True)
+        return data
+
+    async def ask_records(self, request: bytes) -> None:
+        """Write to the record access control point."""
+        with _library_errors():
+            await self._client.write_gatt_char(self._plan.records_uuid, request, response=True)
+
+
+@contextmanager
+def _library_errors() -> Iterator[None]:
+    try:
+        yield
+    except LIBRARY_ERRORS as error:
+        raise LinkLostError(*_classified(error)) from error
+
+
+async def _text(client: BleakClient, uuid: str) -> str:
+    """What a text characteristic says; empty when the device has none such."""
+    if client.services.get_characteristic(uuid) is None:
+        return ""
+    return bytes(await client.read_gatt_char(uuid)).rstrip(b"\0 ").decode("utf-8", "replace")
 
 
 class AdvertTransport:

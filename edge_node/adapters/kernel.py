@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import socket
 import uuid
@@ -23,11 +24,16 @@ def boot_id() -> str:
         return str(uuid.uuid4())
 
 
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    """Made once: each making leaves a class behind for the collector, and the clock is asked each second."""
+    return ctypes.CDLL(None, use_errno=True)
+
+
 def clock_synchronised() -> bool | None:
     """Whether the kernel's clock is disciplined by NTP or PTP; None when the kernel will not say."""
-    libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(TIMEX_BYTES)
-    result = libc.adjtimex(buffer)
+    result = _libc().adjtimex(buffer)
     if result < 0:
         return None
     status = int.from_bytes(buffer.raw[STATUS_OFFSET : STATUS_OFFSET + 4], "little")

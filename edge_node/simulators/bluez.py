@@ -1,4 +1,4 @@
-"""A simulated ``org.bluez``: what a central sees of one adapter and its peripherals.
+"""A simulated ``org.bluez``: what a central sees of its adapters and of the peripherals in the room.
 
 Order of signals, property sets, error names and error texts are those of bluetoothd 5.66. Pairing knows no
 agent: it succeeds or fails as the device's radio says. Passive scanning and the acquire calls are left out,
@@ -12,34 +12,32 @@ from collections.abc import Sequence
 
 from dbus_fast import Variant
 
-from edge_node.simulators.bluez_device import SimulatedPeripheral
+from edge_node.simulators.bluez_device import Air, SimulatedPeripheral
 from edge_node.simulators.bluez_objects import ADAPTER, BluezError, BusObject, ObjectServer
 from edge_node.simulators.peripherals import Device
 
 
-class SimulatedBluez:
-    """One adapter, ``hci0``.
+class SimulatedAdapter:
+    """One adapter of the machine, and what it sees of every peripheral in the room.
 
     Args:
-        devices: The peripherals in the room.
-        absent_connect_s: How long Connect to a device out of range takes to fail (41 s in real life).
-        disconnect_s: How long an own disconnect takes (2 s in real life).
+        name: Such as ``hci0``.
+        number: Its place among the adapters.
+        bluez: The daemon.
+        airs: The peripherals.
     """
 
-    def __init__(
-        self, devices: Sequence[Device], *, absent_connect_s: float = 41.0, disconnect_s: float = 0.05
-    ) -> None:
-        self.server = ObjectServer()
-        self.server.on_client_gone = self._client_gone
-        self.absent_connect_s = absent_connect_s
-        self.disconnect_s = disconnect_s
+    def __init__(self, name: str, number: int, bluez: SimulatedBluez, airs: Sequence[Air]) -> None:
+        self.name = name
+        self.bluez = bluez
+        self.server = bluez.server
         self.adapter = BusObject(
-            path="/org/bluez/hci0",
+            path=f"/org/bluez/{name}",
             interface=ADAPTER,
             properties={
-                "Address": "02:00:00:00:00:01", "AddressType": "public", "Name": "demo", "Alias": "demo",
-                "Powered": True, "Discovering": False, "Discoverable": False, "Pairable": False, "UUIDs": [],
-                "Roles": ["central", "peripheral"],
+                "Address": f"02:00:00:00:00:{number + 1:02X}", "AddressType": "public", "Name": "demo",
+                "Alias": "demo", "Powered": True, "Discovering": False, "Discoverable": False,
+                "Pairable": False, "UUIDs": [], "Roles": ["central", "peripheral"],
             },
             methods={
                 "SetDiscoveryFilter": self._set_filter,
@@ -49,27 +47,9 @@ class SimulatedBluez:
                 "Set": self._set_property,
             },
         )  # fmt: skip
-        self.peripherals = {device.address: SimulatedPeripheral(self, device) for device in devices}
+        self.peripherals = {air.device.address: SimulatedPeripheral(self, air) for air in airs}
         self._scanning: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, address: str) -> None:
-        """Appear on the bus and begin to advertise."""
-        await self.server.start(address, "org.bluez")
-        self.server.add(self.adapter)
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(one.advertise()) for one in self.peripherals.values()]
-
-    async def stop(self) -> None:
-        """End as bluetoothd does on SIGTERM: power down, withdraw, leave."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self.power(on=False)
-        self.server.remove(self.adapter.path)
-        await self.server.stop()
-
-    # ---- the adapter
     @property
     def powered(self) -> bool:
         """Whether the radio is on."""
@@ -136,9 +116,91 @@ class SimulatedBluez:
         if self.adapter.properties["Discovering"] != self.scanning:
             self.server.change(self.adapter, Discovering=self.scanning)
 
-    def _client_gone(self, name: str) -> None:
+    def client_gone(self, name: str) -> None:
+        """A client left the bus: its scans and notify sessions end with it."""
         if name in self._scanning:
             self._scanning.discard(name)
             self._discovering()
         for peripheral in self.peripherals.values():
             peripheral.client_gone(name)
+
+
+class SimulatedBluez:
+    """The daemon, with one adapter or several.
+
+    Args:
+        devices: The peripherals in the room.
+        adapters: Names of the adapters; what is said of ``the`` adapter means the first.
+        absent_connect_s: How long Connect to a device out of range takes to fail (41 s in real life).
+        disconnect_s: How long an own disconnect takes (2 s in real life).
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        *,
+        adapters: Sequence[str] = ("hci0",),
+        absent_connect_s: float = 41.0,
+        disconnect_s: float = 0.05,
+    ) -> None:
+        self.server = ObjectServer()
+        self.server.on_client_gone = self._client_gone
+        self.absent_connect_s = absent_connect_s
+        self.disconnect_s = disconnect_s
+        airs = [Air(device=device) for device in devices]
+        self.adapters = {
+            name: SimulatedAdapter(name, number, self, airs) for number, name in enumerate(adapters)
+        }
+        self.first = next(iter(self.adapters.values()))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, address: str) -> None:
+        """Appear on the bus and begin to advertise."""
+        await self.server.start(address, "org.bluez")
+        for adapter in self.adapters.values():
+            self.server.add(adapter.adapter)
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(one.advertise())
+            for adapter in self.adapters.values()
+            for one in adapter.peripherals.values()
+        ]
+
+    async def stop(self) -> None:
+        """End as bluetoothd does on SIGTERM: power down, withdraw, leave."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for adapter in self.adapters.values():
+            adapter.power(on=False)
+            self.server.remove(adapter.adapter.path)
+        await self.server.stop()
+
+    def _client_gone(self, name: str) -> None:
+        for adapter in self.adapters.values():
+            adapter.client_gone(name)
+
+    # ---- the first adapter
+    @property
+    def adapter(self) -> BusObject:
+        """The first adapter's object."""
+        return self.first.adapter
+
+    @property
+    def peripherals(self) -> dict[str, SimulatedPeripheral]:
+        """What the first adapter sees, by address."""
+        return self.first.peripherals
+
+    @property
+    def powered(self) -> bool:
+        """Whether the first adapter is on."""
+        return self.first.powered
+
+    @property
+    def scanning(self) -> bool:
+        """Whether anybody listens through the first adapter."""
+        return self.first.scanning
+
+    def power(self, *, on: bool) -> None:
+        """Switch the first adapter."""
+        self.first.power(on=on)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbus_fast import Variant
@@ -27,22 +28,37 @@ from edge_node.simulators.peripherals import (
 )
 
 if TYPE_CHECKING:
-    from edge_node.simulators.bluez import SimulatedBluez
+    from edge_node.simulators.bluez import SimulatedAdapter
 
 MTU = 247
 REPLY_GAP_S = 0.005
 """bluetoothd's Connect reply comes a little after the Connected signal, on another socket."""
 
 
-class SimulatedPeripheral:
-    """The BlueZ side of one device: its object, its link, its notify sessions."""
+def address_type(address: str) -> str:
+    """``random`` for a static random address, whose two highest bits are set; else ``public``."""
+    return "random" if int(address[:2], 16) >= 0xC0 else "public"
 
-    def __init__(self, bluez: SimulatedBluez, device: Device) -> None:
-        self.device = device
-        self.radio = Radio()
+
+@dataclass(slots=True, kw_only=True)
+class Air:
+    """One device itself, whichever adapters see it: it has one radio and holds one link at a time."""
+
+    device: Device
+    radio: Radio = field(default_factory=Radio)
+    held_by: SimulatedPeripheral | None = None
+
+
+class SimulatedPeripheral:
+    """What one adapter knows of one device: its object, its link, its notify sessions."""
+
+    def __init__(self, adapter: SimulatedAdapter, air: Air) -> None:
+        self.device = air.device
+        self.radio = air.radio
         self.connects = 0
-        self._bluez = bluez
-        self._server = bluez.server
+        self._air = air
+        self._bluez = adapter
+        self._server = adapter.server
         self._characteristics: dict[str, BusObject] = {}
         self._sessions: dict[str, list[str]] = {}
         self._talk: asyncio.Task[None] | None = None
@@ -55,7 +71,7 @@ class SimulatedPeripheral:
             path=f"{self._bluez.adapter.path}/dev_{address.replace(':', '_')}",
             interface=DEVICE,
             properties={
-                "Address": address, "AddressType": "public", "Name": self.device.name,
+                "Address": address, "AddressType": address_type(address), "Name": self.device.name,
                 "Alias": self.device.name, "Paired": False, "Bonded": False, "Trusted": False,
                 "Blocked": False, "LegacyPairing": False, "Connected": False, "ServicesResolved": False,
                 "Adapter": self._bluez.adapter.path,
@@ -84,11 +100,17 @@ class SimulatedPeripheral:
         """Be heard by whoever scans, for ever."""
         while True:
             await asyncio.sleep(self.radio.advertise_every_s * random.uniform(0.9, 1.1))
-            if self._bluez.scanning and self.radio.in_range and not self.connected:
-                self._heard()
+            if self._bluez.scanning and self._strength is not None and self._air.held_by is None:
+                self._heard(self._strength)
 
-    def _heard(self) -> None:
-        rssi = self.radio.rssi + random.randint(-3, 3)
+    @property
+    def _strength(self) -> int | None:
+        """How strongly this adapter hears the device; None when it does not."""
+        radio = self.radio
+        return radio.rssi_at.get(self._bluez.name, radio.rssi) if radio.in_range else None
+
+    def _heard(self, strength: int) -> None:
+        rssi = strength + random.randint(-3, 3)
         said: dict[str, Any] = {}
         if isinstance(self.device, Broadcaster):
             said = {"ServiceData": self.device.service_data()}
@@ -108,6 +130,7 @@ class SimulatedPeripheral:
         self.lose_link()
         self._server.remove(self.object.path)
         self._characteristics.clear()
+        self._sessions.clear()
         self.object = self._new_object()
 
     # ---- the link
@@ -124,13 +147,14 @@ class SimulatedPeripheral:
         finally:
             self._connecting = False
         self.connects += 1
+        self._air.held_by = self
         self._server.change(self.object, Connected=True)
         self._talk = asyncio.get_running_loop().create_task(self._resolve_and_talk())
         await asyncio.sleep(REPLY_GAP_S)
 
     async def _page(self) -> None:
-        if not self.radio.in_range:
-            await asyncio.sleep(self._bluez.absent_connect_s)
+        if self._strength is None or self._air.held_by is not None:
+            await asyncio.sleep(self._bluez.bluez.absent_connect_s)
             raise BluezError("Failed", "le-connection-abort-by-local")
         await asyncio.sleep(self.radio.connect_s)
         if self.radio.connect_errors:
@@ -158,8 +182,8 @@ class SimulatedPeripheral:
 
     async def _disconnect(self, _sender: str) -> None:
         if not self.connected:
-            raise BluezError("NotConnected", "Not Connected")
-        await asyncio.sleep(self._bluez.disconnect_s)
+            return
+        await asyncio.sleep(self._bluez.bluez.disconnect_s)
         self._end_talk()
         self._server.change(self.object, ServicesResolved=False)
         self._server.change(self.object, Connected=False)
@@ -171,11 +195,15 @@ class SimulatedPeripheral:
             self._server.change(self.object, ServicesResolved=False, Connected=False)
 
     def _end_talk(self) -> None:
+        """The link is gone; notify sessions are not: they live as long as their clients' bus connections.
+
+        BlueZ arms them again at the next connect. A client that connects anew without giving back its old
+        connection gets every value twice.
+        """
+        self._air.held_by = None
         if self._talk is not None:
             self._talk.cancel()
             self._talk = None
-        for path in list(self._sessions):
-            self._end_sessions(path, self._sessions[path])
 
     async def _resolve_and_talk(self) -> None:
         await asyncio.sleep(self.radio.resolve_s)
@@ -211,7 +239,7 @@ class SimulatedPeripheral:
         )  # fmt: skip
         item.methods = {
             "ReadValue": lambda _s, _o: self._read(item, characteristic),
-            "WriteValue": lambda _s, value, _o: self._write(characteristic, value),
+            "WriteValue": lambda _s, value, options: self._write(characteristic, value, options),
             "StartNotify": lambda sender: self._start_notify(sender, item),
             "StopNotify": lambda sender: self._stop_notify(sender, item),
         }
@@ -245,12 +273,16 @@ class SimulatedPeripheral:
         if characteristic.protected and not self.object.properties["Paired"]:
             raise BluezError("NotPermitted", "Not paired")
 
-    def _write(self, characteristic: Characteristic, value: bytes) -> None:
+    def _write(self, characteristic: Characteristic, value: bytes, options: dict[str, Variant]) -> None:
+        """Write; BlueZ does not compare a write's type with the flags: a wrong one is lost in silence."""
         self._need_link()
         self._need_pairing(characteristic)
         if characteristic.written is None:
             self._refuse_write()
-        else:
+            return
+        kind = options["type"].value if "type" in options else "request"
+        wanted = "write-without-response" if kind == "command" else "write"
+        if wanted in characteristic.flags:
             characteristic.written(bytes(value))
 
     def _read(self, item: BusObject, characteristic: Characteristic) -> bytes:
@@ -258,8 +290,9 @@ class SimulatedPeripheral:
         if "read" not in characteristic.flags:
             raise BluezError("NotPermitted", "Read not permitted")
         self._need_pairing(characteristic)
-        self._server.change(item, Value=characteristic.value)
-        return characteristic.value
+        value = characteristic.read() if characteristic.read is not None else characteristic.value
+        self._server.change(item, Value=value)
+        return value
 
     def _start_notify(self, sender: str, item: BusObject) -> None:
         self._need_link()
@@ -268,7 +301,8 @@ class SimulatedPeripheral:
         senders = self._sessions.setdefault(item.path, [])
         if sender not in senders:
             senders.append(sender)
-            self._server.change(item, Notifying=True)
+            if not item.properties["Notifying"]:
+                self._server.change(item, Notifying=True)
 
     def _stop_notify(self, sender: str, item: BusObject) -> None:
         self._need_link()

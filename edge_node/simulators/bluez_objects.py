@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -99,6 +100,20 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
+class _PatientSocket:
+    """A socket whose full buffer is no error: dbus-fast would give the connection up instead of waiting."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+
+    def send(self, data: memoryview) -> int:
+        """Send what fits; nothing when the daemon is behind."""
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+
+
 class ObjectServer:
     """Exports objects under a well-known name and answers calls on them."""
 
@@ -112,6 +127,8 @@ class ObjectServer:
         """Connect, watch for clients that leave, and take the name."""
         bus = await MessageBus(bus_address=address, bus_type=BusType.SYSTEM).connect()
         self._bus = bus
+        if bus._writer is not None and bus._sock is not None:  # there is no public way to reach them
+            bus._writer.sock = _PatientSocket(bus._sock)  # type: ignore[assignment]  # it only sends
         bus.add_message_handler(self._received)
         match = "type='signal',sender='org.freedesktop.DBus',member='NameOwnerChanged'"
         await bus.call(
@@ -196,7 +213,7 @@ class ObjectServer:
             raise BluezError(
                 f"org.freedesktop.DBus.Error.{word}",
                 f'Method "{key[1]}" with signature "{message.signature}" on interface '
-                f'"{key[0]}" doesn\'t exist',
+                f'"{key[0]}" doesn\'t exist\n',  # the line feed is the real daemon's
             )
         result = handler(message.sender, *message.body)
         return gives, await result if inspect.isawaitable(result) else result

@@ -21,7 +21,7 @@ Notify = Callable[[str, bytes], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Characteristic:
-    """One characteristic; ``value`` is what a read returns.
+    """One characteristic; ``value`` is what a read returns, or ``read`` makes it anew each time.
 
     ``written`` takes what a central writes; ``protected`` lets only a paired central read or write.
     """
@@ -29,6 +29,7 @@ class Characteristic:
     uuid: str
     flags: tuple[str, ...]
     value: bytes = b""
+    read: Callable[[], bytes] | None = None
     written: Callable[[bytes], None] | None = None
     protected: bool = False
 
@@ -74,12 +75,14 @@ class Radio:
 
     ``connect_errors`` are the texts of the next failing connects; ``muted`` keeps the link up without data;
     ``repeat`` sends every notification that many times; ``pairs`` says whether pairing succeeds.
+    ``rssi_at`` gives the strength at single adapters, None where one does not hear the device at all.
     """
 
     pairs: bool = True
 
     in_range: bool = True
     rssi: int = -60
+    rssi_at: dict[str, int | None] = field(default_factory=dict)
     advertise_every_s: float = 0.3
     connect_s: float = 0.02
     resolve_s: float = 0.02

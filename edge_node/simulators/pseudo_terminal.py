@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tty
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -53,6 +54,17 @@ class SerialLine:
         except BlockingIOError:
             self._drain()
 
+    async def receive(self) -> bytes:
+        """What the node wrote next."""
+        loop = asyncio.get_running_loop()
+        ready = loop.create_future()
+        loop.add_reader(self._master, _once(ready))
+        try:
+            await ready
+        finally:
+            loop.remove_reader(self._master)
+        return os.read(self._master, 4096)
+
     def _drain(self) -> None:
         """Forget what nobody read, so that a later reader does not get the past."""
         try:
@@ -60,6 +72,14 @@ class SerialLine:
                 pass
         except BlockingIOError:
             return
+
+
+def _once(ready: asyncio.Future[None]) -> Callable[[], None]:
+    def tell() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    return tell
 
 
 async def every(period_s: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import msgspec
 
-from clinical.bedside_check.model import CheckRequest
+from clinical.bedside_check.model import CheckRequest, Confirmation
 from clinical.errors import (
     BadInputError,
     ConflictError,
@@ -21,7 +21,7 @@ from clinical.errors import (
 )
 from clinical.exchange import Changes, CheckAnswer, Event, Outcome
 from pda_app import wire
-from pda_app.ports import SignedIn
+from pda_app.ports import SecondPin, SignedIn
 
 _FAMILIES: dict[int, type[WardlinkError]] = {
     401: RefusedError,
@@ -44,6 +44,12 @@ class _Problem(msgspec.Struct):
 
 class _Outcomes(msgspec.Struct):
     outcomes: tuple[Outcome, ...]
+
+
+class _Confirmed(msgspec.Struct):
+    token: str
+    by: str
+    purpose: str
 
 
 class HttpApi:
@@ -92,6 +98,13 @@ class HttpApi:
     async def check(self, request: CheckRequest) -> CheckAnswer:
         """Ask for the server's own verdict."""
         return wire.decode(await self._call("POST", "/checks", content=wire.encode(request)), CheckAnswer)
+
+    async def confirm(self, second: SecondPin) -> Confirmation:
+        """Exchange another person's badge and PIN for a proof that counts once."""
+        made = wire.decode(
+            await self._call("POST", "/confirmations", content=wire.encode(second)), _Confirmed
+        )
+        return Confirmation(by=made.by, purpose=made.purpose, token=made.token)
 
     async def send(self, events: Sequence[Event]) -> tuple[Outcome, ...]:
         """Hand over events and return one outcome each."""

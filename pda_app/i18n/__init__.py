@@ -20,8 +20,8 @@ from pda_app.presenters.states import Msg, Text
 LANGUAGES = ("zh", "en")
 OPEN_FAMILIES = frozenset({
     "alarm",
-    "class", "error", "escalate", "finding-reason", "form", "frequency", "kind", "not-given", "outcome-code",
-    "reason", "risk", "role", "route", "site", "unit",
+    "class", "effect", "error", "escalate", "finding-reason", "finding-site", "form", "frequency", "kind",
+    "not-given", "outcome-code", "prn", "reason", "risk", "role", "route", "site", "stop-reason", "unit",
 })  # fmt: skip
 """Families whose codes a hospital may add to: an unknown one is shown as its code."""
 

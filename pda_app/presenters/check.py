@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from clinical.bedside_check.model import Action, Right, Scan, Verdict, Witness, Word
+from clinical.bedside_check.model import Right, Scan, Verdict, Witness, Word
 from clinical.errors import WardlinkError
 from clinical.exchange import AdministrationRecorded, CheckEvaluated, InfusionStarted
 from clinical.identifiers import resolve
@@ -20,7 +20,7 @@ from clinical.records import Order, Practitioner, Task
 from pda_app.ports import Cue
 from pda_app.presenters import check_events, check_words, second
 from pda_app.presenters.asked import Asked, answers, merged
-from pda_app.presenters.check_view import CheckView, NotGiven
+from pda_app.presenters.check_view import STARTS, CheckView, NotGiven
 from pda_app.presenters.desk import Desk, error_text
 from pda_app.presenters.draft import Draft
 from pda_app.presenters.judging import Judge, action_of, expired
@@ -58,7 +58,7 @@ class MedicationCheck(Observable[CheckState]):
         self.clear()
         task = self._desk.book.get(Task, task_id)
         order = self._desk.book.get(Order, task.order_id) if task else None
-        self._draft = Draft(task_id=task_id, patient_scan=patient_scan, action=action_of(order))
+        self._draft = Draft(task_id=task_id, patient_scan=patient_scan, action=action_of(order, task))
         self._ask()
 
     def clear(self) -> None:
@@ -84,39 +84,65 @@ class MedicationCheck(Observable[CheckState]):
         again = not self._draft.items or self._stopped()
         items = () if again else self._draft.items
         task_id = self._draft.task_id if not self._draft.items else ""
-        self._change(self._draft.unanswered(patient_scan=scan, items=items, task_id=task_id))
+        self._change(self._draft.another(patient_scan=scan, items=items, task_id=task_id))
 
     def item(self, scan: Scan) -> None:
         """A bag, a package or a syringe label was read."""
         keep = () if self._stopped() or _is_whole(scan) else self._draft.items
         items = (*(one for one in keep if one.raw != scan.raw), scan)
-        self._change(self._draft.unanswered(items=items))
+        self._change(self._draft.another(items=items))
 
     def device(self, device_id: str) -> None:
         """The label of a drip sensor was read: it will watch this bag."""
         self._change(replace(self._draft, device_id=device_id))
 
     def badge(self, person: Practitioner) -> None:
-        """A second person's badge was read."""
+        """A second person's badge was read: she calculates where it is asked for, then types her PIN."""
         witness = Witness(id=person.id, roles=person.roles, badge_at=self._desk.now())
         level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
-        opens = level >= second.ADVISED
-        draft = replace(self._draft, witness=witness, second_open=opens, second="")
-        self._change(replace(draft, own=None, own_turn=False))
+        draft = replace(self._draft.closed(), witness=witness, own=None, confirmations=())
+        if level >= second.ADVISED:
+            draft = replace(draft, second_open=True)
+        elif second.may_confirm(self._desk, person):
+            draft = draft.asks_pin()
+        self._change(draft)
 
     def second_value(self, text: str) -> None:
-        """The second person, or the nurse after her, types what she calculated."""
-        if self._draft.second_open:
-            self._draft = replace(self._draft, second=text.strip())
+        """The second person types what she calculated, or her PIN; or the nurse what she calculated."""
+        if self._draft.second_open and not self._busy:
+            self._draft = self._draft.typed(text)
             self._draw()
 
     def second_done(self) -> None:
-        """Somebody has calculated: at the highest alert level the nurse is next, then all is compared."""
-        if not self._draft.second_open or self._draft.second_value is None:
+        """Somebody has calculated or typed: the second person's PIN follows, then the nurse's own turn."""
+        draft = self._draft
+        if not draft.second_open or self._busy:
             return
-        level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
-        draft = self._draft.calculated()
-        if level >= second.NEEDED and not self._draft.own_turn:
+        if draft.pin_turn and draft.pin and self._asked is not None:
+            self._busy = True
+            self._draw()
+            self._desk.spawn(self._confirm(draft, self._asked))
+        elif draft.second_value is not None and draft.own_turn:
+            self._change(draft.calculated())
+        elif draft.second_value is not None:
+            self._draft = draft.calculated().asks_pin()
+            self._draw()
+
+    async def _confirm(self, draft: Draft, asked: Asked) -> None:
+        """Prove the second person's PIN; at the highest alert level the nurse calculates next."""
+        try:
+            proof = await second.confirm(self._desk, draft, asked)
+        except WardlinkError as error:
+            proof, trouble = None, error_text(error)
+        self._busy = False
+        if self._draft is not draft:
+            return  # the sheet was left meanwhile
+        if proof is None:
+            self._draft = replace(draft.asks_pin(), pin_trouble=trouble)
+            self._draw()
+            return
+        draft = replace(draft.closed(), confirmations=(proof,))
+        if second.alert_level(self._desk, asked.result) >= second.NEEDED:
             self._draft = replace(draft, second_open=True, own_turn=True)
             self._draw()
         else:
@@ -126,7 +152,7 @@ class MedicationCheck(Observable[CheckState]):
 
     def choose(self, task_id: str) -> None:
         """Several tasks fit: this one."""
-        self._change(self._draft.unanswered(task_id=task_id))
+        self._change(self._draft.another(task_id=task_id))
 
     def reason(self, code: str) -> None:
         """A reason chip was touched: it answers what is shown now, and nothing that comes later."""
@@ -142,7 +168,8 @@ class MedicationCheck(Observable[CheckState]):
 
     def volume(self, text: str) -> None:
         """What is in the bag, in mL, as typed."""
-        self._change(replace(self._draft, volume=text.strip()))
+        again = replace(self._draft, volume=text.strip())
+        self._change(again.another() if again.confirmations else again)
 
     def site(self, code: str) -> None:
         """Where it goes in."""
@@ -168,7 +195,7 @@ class MedicationCheck(Observable[CheckState]):
         worst = check_words.standing(self._asked.result) if self._asked else []
         of_patient = any(one.right is Right.PATIENT for one in worst[:1])
         changes = {"items": (), "patient_scan": None, "task_id": ""} if of_patient else {"items": ()}
-        self._change(self._draft.unanswered(witness=None, own=None, **changes))
+        self._change(self._draft.another(**changes))
         self._on_scan()
 
     # --- not given ----------------------------------------------------------------------------------
@@ -185,10 +212,14 @@ class MedicationCheck(Observable[CheckState]):
         if not self._draft.second_open:
             self._draw()
             return
+        left = self._draft
+        self._draft = replace(left.closed(), own=None, witness=None, confirmations=())
         level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
-        witness = self._draft.witness if level < second.NEEDED else None
-        draft = replace(self._draft, witness=witness, second_open=False, second="")
-        self._change(replace(draft, own=None, own_turn=False))
+        if level < second.NEEDED and not left.pin_turn and left.witness is not None:
+            self._draft = replace(self._draft, witness=left.witness).asks_pin()
+            self._draw()
+        else:
+            self._change(self._draft)
 
     def outcome(self, code: str) -> None:
         """Held, refused or not given."""
@@ -312,7 +343,7 @@ class MedicationCheck(Observable[CheckState]):
             return
         result = asked.result
         event: AdministrationRecorded | InfusionStarted
-        if asked.request.action is Action.START:
+        if asked.request.action in STARTS:
             goal = self._view.goal(self._draft, result)
             if goal is None:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clinical import follow_ups
 from clinical.bedside_check.model import CheckRequest
 from clinical.exchange import AdministrationRecorded, InfusionStarted
 from clinical.records import Order, Task
@@ -12,16 +13,17 @@ from pda_app.presenters.desk import Desk
 
 
 def given(desk: Desk, asked: Asked) -> AdministrationRecorded:
-    """The dose was given, in part when the nurse entered less than ordered."""
+    """The dose was given, in part when less than ordered was entered; or what follows on it was done."""
     result = asked.result
     partial = any(one.code == "DOSE-PARTIAL" for one in result.findings)
+    done = follow_ups.OUTCOMES.get(asked.request.action, "partial" if partial else "given")
     return AdministrationRecorded(
         **desk.event_base(),
         request=asked.request,
         task_id=result.task_id,
         order_id=result.order_id,
         order_version=result.order_version,
-        outcome="partial" if partial else "given",
+        outcome=done,
         dose=result.dose,
         lease_id=asked.lease.id if asked.lease else "",
     )

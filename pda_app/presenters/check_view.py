@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clinical.bedside_check.model import Action, CheckResult, Finding, Right, Word
+from clinical.care_policy import InfusionPolicy
 from clinical.infusion import arithmetic
 from clinical.records import Device, Order, Patient, Task
 from pda_app.presenters import check_words, second, tasks, words
@@ -29,22 +30,13 @@ from pda_app.presenters.states import (
 if TYPE_CHECKING:
     from pda_app.presenters.asked import Asked
 
-SITES = (
-    "left-hand",
-    "right-hand",
-    "left-forearm",
-    "right-forearm",
-    "left-elbow",
-    "right-elbow",
-    "picc",
-    "cvc",
-    "port",
-    "other",
-)
-PRN_REASONS = ("pain", "fever", "nausea", "insomnia", "anxiety", "constipation", "dyspnoea", "other")
+STARTS = frozenset({Action.START, Action.BLOOD_START})
+"""What opens a bag, and is recorded as an infusion."""
+_RECORD = {
+    Action.START: "check.start", Action.BLOOD_START: "check.start-blood",
+    Action.REMOVE: "check.record-removed", Action.PRN_EFFECT: "check.record-effect",
+}  # fmt: skip
 OUTCOMES = {"held": Action.HOLD, "refused": Action.REFUSE, "not-given": Action.NOT_GIVEN}
-DROPS_PER_ML = 20
-"""Drop factor of the ward's standard set, when the order names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +99,7 @@ class CheckView:
         patient = None if hidden else self._patient(draft, result)
         now = self._desk.now()
         return CheckState(
-            kind="infusion" if asked.request.action is Action.START else "medication",
+            kind="infusion" if asked.request.action in STARTS else "medication",
             banner=words.banner(self._desk.book, patient, now) if patient else None,
             allergy=words.allergy_strip(self._desk.book, patient) if patient else None,
             title=words.order_title(self._desk.book, order) if order and not hidden else "",
@@ -140,8 +132,13 @@ class CheckView:
         volume = draft.volume_ml if draft.volume else result.volume_ml or (order.volume_ml if order else None)
         if rate is None or volume is None:
             return None
-        drops = result.drops_per_ml or (order.drops_per_ml if order else None) or DROPS_PER_ML
+        drops = result.drops_per_ml or (order.drops_per_ml if order else None) or self._words.drops_per_ml
         return Goal(rate_ml_h=rate, drops_per_ml=drops, volume_ml=volume)
+
+    @property
+    def _words(self) -> InfusionPolicy:
+        """What the ward hangs up, and what a nurse chooses from."""
+        return self._desk.book.policy.care.infusion
 
     # --- parts --------------------------------------------------------------------------------------
 
@@ -172,7 +169,7 @@ class CheckView:
         return tasks.rows(self._desk, (one for one in tasks.standings(self._desk) if one.task.id in wanted))
 
     def _start_form(self, draft: Draft, result: CheckResult, order: Order) -> StartForm | None:
-        if order.kind != "infusion" or result.word is Word.STOP:
+        if order.kind not in {"infusion", "transfusion"} or result.word is Word.STOP:
             return None
         default = result.volume_ml or order.volume_ml
         shown = draft.volume or (words.number(default) if default is not None else "")
@@ -183,9 +180,10 @@ class CheckView:
             volume_error=Msg("check.volume-bad") if bad else "",
             device=device.label if device is not None and device.label else Msg("check.scan-sensor"),
             device_id=draft.device_id,
-            ordered=_ordered(order, result),
+            ordered=_ordered(order, result, self._words.drops_per_ml),
             sites=tuple(
-                Choice(id=site, text=Msg(f"site.{site}"), selected=site == draft.site) for site in SITES
+                Choice(id=site, text=Msg(f"site.{site}"), selected=site == draft.site)
+                for site in self._words.sites
             ),
         )
 
@@ -197,11 +195,13 @@ class CheckView:
             hint=Msg("check.required"),
             choices=tuple(
                 Choice(id=code, text=Msg(f"prn.{code}"), selected=code == draft.prn_reason)
-                for code in PRN_REASONS
+                for code in self._desk.book.policy.prn_reasons
             ),
         )
 
     def _reasons(self, draft: Draft, result: CheckResult) -> ReasonSheet | None:
+        if draft.action is Action.PRN_EFFECT:
+            return self._effects(draft)
         answered = [one for one in result.findings if one.overridden]
         open_now = check_words.answerable(result, witness=draft.witness is not None)
         if not open_now and not answered:
@@ -214,6 +214,14 @@ class CheckView:
             choices=_choices("reason", self._desk.book.policy.override_reasons, draft.reason),
             text_open=draft.reason == "other",
             text=draft.reason_text,
+        )
+
+    def _effects(self, draft: Draft) -> ReasonSheet:
+        """What the as-needed drug did."""
+        return ReasonSheet(
+            title=Msg("check.which-effect"),
+            hint=Msg("check.required"),
+            choices=_choices("effect", self._desk.book.policy.prn_effects, draft.reason),
         )
 
     def _sheet(self, sheet: NotGiven) -> NotGivenSheet:
@@ -266,8 +274,7 @@ class CheckView:
     def _primary(self, draft: Draft, asked: Asked, *, busy: bool, recorded: bool) -> Button:
         if recorded:
             return Button(text=Msg("check.recorded"), enabled=False, tone=Tone.OK, icon="GIVE")
-        starts = asked.request.action is Action.START
-        record = Msg("check.start") if starts else Msg("check.record-given")
+        record = Msg(_RECORD.get(asked.request.action, "check.record-given"))
         if busy or asked.phase == "waiting":
             return Button(text=record, enabled=False, busy=True, tone=Tone.OK, missing=Msg("verdict.waiting"))
         if asked.phase == "refused" or asked.result.word is Word.STOP:
@@ -277,7 +284,7 @@ class CheckView:
         return self._missing(draft, asked.result, record)
 
     def _record(self, draft: Draft, asked: Asked, record: Text) -> Button:
-        if asked.request.action is Action.START and self.goal(draft, asked.result) is None:
+        if asked.request.action in STARTS and self.goal(draft, asked.result) is None:
             return Button(text=record, enabled=False, missing=Msg("check.volume-bad"))
         return Button(text=record, tone=Tone.OK, icon="GIVE")
 
@@ -296,11 +303,11 @@ def _of_patient(finding: Finding) -> bool:
     return finding.right is Right.PATIENT
 
 
-def _ordered(order: Order, result: CheckResult) -> Text:
+def _ordered(order: Order, result: CheckResult, standard: int) -> Text:
     rate = result.rate_ml_h or order.rate_ml_h
     if rate is None:
         return Msg("check.no-rate")
-    drops = result.drops_per_ml or order.drops_per_ml or DROPS_PER_ML
+    drops = result.drops_per_ml or order.drops_per_ml or standard
     gtt = words.number(arithmetic.gtt_per_min(float(rate), drops), 0)
     return words.joined(
         "dot",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from clinical.bedside_check.model import (
     Action,
     CheckRequest,
+    Confirmation,
     Entered,
     HandheldState,
     Operator,
@@ -17,6 +18,7 @@ from clinical.bedside_check.model import (
     Witness,
 )
 from pda_app.book import aged
+from pda_app.presenters.states import Text
 
 MAX_VOLUME_ML = Decimal(5000)
 """Larger than any bag: whatever lies above is a slip or a barcode that landed in the field."""
@@ -53,6 +55,10 @@ class Draft:
     own_turn: bool = False  # it is the nurse's turn
     second: str = ""  # as typed by whose turn it is; never shown afterwards
     own: Decimal | None = None  # what the nurse calculated
+    pin_turn: bool = False  # the second person types her PIN
+    pin: str = field(default="", repr=False)  # only until it is answered
+    pin_trouble: Text = ""  # why the last PIN was not taken
+    confirmations: tuple[Confirmation, ...] = ()  # what proves that the second person was here
 
     @property
     def is_empty(self) -> bool:
@@ -78,10 +84,31 @@ class Draft:
         witness = replace(self.witness, value=self.second_value)
         return replace(self, witness=witness, second_open=False, second="")
 
+    def typed(self, text: str) -> Draft:
+        """Take what is on the sheet now; of a PIN the sheet shows dots, so only what is new is read."""
+        if not self.pin_turn:
+            return replace(self, second=text.strip())
+        shorter = len(text) < len(self.pin)
+        return replace(self, pin=self.pin[: len(text)] if shorter else self.pin + text[len(self.pin) :])
+
+    def asks_pin(self) -> Draft:
+        """Ask the second person for her PIN."""
+        return replace(self, second_open=True, pin_turn=True, pin="", pin_trouble="", second="")
+
+    def closed(self) -> Draft:
+        """Put the sheet away."""
+        return replace(
+            self, second_open=False, own_turn=False, pin_turn=False, pin="", pin_trouble="", second=""
+        )
+
     def unanswered(self, **changes: object) -> Draft:
         """Change what is asked: reasons given for the old question do not answer the new one."""
         cleared = replace(self, overrides=(), reason="", reason_text="")
         return replace(cleared, **changes)  # type: ignore[arg-type]
+
+    def another(self, **changes: object) -> Draft:
+        """Make it another question: no reason and no second person's word for the old one counts for it."""
+        return self.unanswered(witness=None, own=None, confirmations=(), **changes)
 
     def request(self, asker: Asker) -> CheckRequest:
         """Make the question for the bedside check; a scan from the future counts as one long ago."""
@@ -107,6 +134,7 @@ class Draft:
             ),
             witness=witness,
             overrides=self.overrides,
+            confirmations=self.confirmations,
             task_id=self.task_id,
             snapshot_version=asker.snapshot_version,
         )

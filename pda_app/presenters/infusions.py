@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from clinical.infusion import arithmetic
-from clinical.records import Flow, Infusion, InfusionState, Order
+from clinical.records import FLOWING, Flow, Infusion, InfusionState, Order
 from pda_app.presenters import words
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.states import InfusionLine, Msg, Text, Tone
 
-OPEN = frozenset({InfusionState.RUNNING, InfusionState.PAUSED})
 EARLY = timedelta(seconds=5)
 """Two clocks may differ by this much; a stamp further in the future tells nothing about now."""
 STALE_AFTER = timedelta(seconds=30)
@@ -40,7 +39,7 @@ def is_fresh(at: datetime, now: datetime, limit: timedelta) -> bool:
 
 def running(desk: Desk, patient_id: str = "") -> list[Infusion]:
     """Open infusions, of one patient or of the ward, oldest first."""
-    some = (one for one in desk.book.all(Infusion) if one.state in OPEN)
+    some = (one for one in desk.book.all(Infusion) if one.state in FLOWING)
     return sorted((one for one in some if patient_id in {"", one.patient_id}), key=lambda one: one.started_at)
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from clinical import follow_ups
 from clinical.bedside_check import check
 from clinical.bedside_check.model import Action, CheckRequest, CheckResult
-from clinical.records import Order
+from clinical.records import Order, Task
 from pda_app.ids import uuid7
 from pda_app.presenters.asked import Asked, gist
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.draft import Asker, Draft
 
 UNSEEN = "ORD-CHANGED-UNSEEN"
+_GIVING = {"infusion": Action.START, "transfusion": Action.BLOOD_START}
 
 
 class Judge:
@@ -29,15 +31,7 @@ class Judge:
 
     def asker(self, *, online: bool) -> Asker:
         """Who asks, now."""
-        desk = self._desk
-        now = desk.now()
-        return Asker(
-            id=uuid7(now),
-            now=now,
-            handheld=desk.handheld_state(online=online),
-            operator=desk.operator(),
-            snapshot_version=desk.book.snapshot_version,
-        )
+        return asker_of(self._desk, online=online)
 
     def judge(self, draft: Draft, *, online: bool) -> tuple[Draft, CheckRequest, CheckResult]:
         """Judge a draft by the newest facts; the draft comes back with the action its order asks for."""
@@ -47,7 +41,7 @@ class Judge:
         order = book.get(Order, result.order_id)
         if order is None:
             return draft, request, result
-        action = action_of(order)
+        action = action_of(order, book.get(Task, result.task_id or draft.task_id))
         if action is not draft.action:
             return self.judge(replace(draft, action=action), online=online)
         request = replace(request, order_version=order.version, seen_version=self._seen(order))
@@ -87,11 +81,25 @@ class Judge:
         return (session.practitioner.id if session is not None else "", order.id)
 
 
+def asker_of(desk: Desk, *, online: bool = True) -> Asker:
+    """Who asks on this handheld, now."""
+    now = desk.now()
+    return Asker(
+        id=uuid7(now),
+        now=now,
+        handheld=desk.handheld_state(online=online),
+        operator=desk.operator(),
+        snapshot_version=desk.book.snapshot_version,
+    )
+
+
 def expired(desk: Desk, asked: Asked) -> bool:
     """Whether the reservation has run out: somebody else may have taken the task."""
     return asked.lease is not None and asked.lease.expires <= desk.now()
 
 
-def action_of(order: Order | None) -> Action:
-    """What giving this order means."""
-    return Action.START if order is not None and order.kind in {"infusion", "transfusion"} else Action.GIVE
+def action_of(order: Order | None, task: Task | None = None) -> Action:
+    """What is to be done: giving the order, or what follows on a dose of it."""
+    if task is not None and task.kind in follow_ups.ACTIONS:
+        return follow_ups.ACTIONS[task.kind]
+    return _GIVING.get(order.kind, Action.GIVE) if order is not None else Action.GIVE

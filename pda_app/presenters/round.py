@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from clinical.care_policy import InfusionPolicy
 from clinical.errors import WardlinkError
 from clinical.exchange import DeviceAssociated, Event, InfusionChanged, PatrolRecorded
 from clinical.infusion import arithmetic
 from clinical.infusion.drops import INTERVALS
-from clinical.records import Device, Flow, Infusion, InfusionState, Order, Patient
+from clinical.records import FLOWING, Device, Flow, Infusion, InfusionState, Order, Patient
 from pda_app.book import FlowPoint
 from pda_app.ids import uuid7
 from pda_app.ports import Cue
@@ -33,14 +34,10 @@ from pda_app.presenters.states import (
     Tone,
 )
 
-FINDINGS = ("normal", "redness", "swelling", "leak", "pain", "blocked", "other")
-STOP_REASONS = ("order-stopped", "reaction", "site-problem", "patient-refused", "procedure", "other")
 MODES = {
     InfusionState.RUNNING: ("complete", "pause", "stop-early"),
     InfusionState.PAUSED: ("resume", "complete", "stop-early"),
 }
-MAX_GTT_MIN = Decimal(400)
-"""Faster than any gravity set drips; above it a number is a slip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +88,7 @@ class InfusionRound(Observable[RoundState]):
 
     def finding(self, code: str) -> None:
         """What the puncture site looks like."""
-        if code in FINDINGS:
+        if code in self._words.site_findings:
             self._site = code
             self.refresh()
 
@@ -202,10 +199,10 @@ class InfusionRound(Observable[RoundState]):
                 curve=curve(desk, infusion, flow, tuple(self._rounds.get(infusion.id, ()))),
                 sites=tuple(
                     Choice(id=one, text=Msg(f"finding-site.{one}"), selected=one == self._site)
-                    for one in FINDINGS
+                    for one in self._words.site_findings
                 ),
                 seen_gtt_min=self._seen,
-                seen_error=Msg("round.seen-bad") if self._seen and _gtt(self._seen) is None else "",
+                seen_error=Msg("round.seen-bad") if self._seen and self._gtt(self._seen) is None else "",
                 message=self._message[0],
                 message_tone=self._message[1],
                 sheet=self._sheet(infusion) if self._finish is not None else None,
@@ -222,7 +219,7 @@ class InfusionRound(Observable[RoundState]):
         return flow if infusions.live(flow, self._desk.now()) else None
 
     def _live_chip(self, infusion: Infusion, flow: Flow | None, newest: Flow | None) -> Chip:
-        if infusion.state not in infusions.OPEN:
+        if infusion.state not in FLOWING:
             return Chip(text=Msg(f"status.{infusion.state}"))
         if infusion.state is InfusionState.PAUSED:
             return Chip(text=Msg("status.paused"), tone=Tone.WARN)
@@ -258,19 +255,29 @@ class InfusionRound(Observable[RoundState]):
 
     def _primary(self, infusion: Infusion) -> Button:
         text = Msg("round.record")
-        if infusion.state not in infusions.OPEN:
+        if infusion.state not in FLOWING:
             return Button(text=text, enabled=False, missing=Msg(f"status.{infusion.state}"))
         if self._busy:
             return Button(text=text, enabled=False, busy=True, tone=Tone.ACT)
         if not self._site:
             return Button(text=text, enabled=False, missing=Msg("round.choose-site"))
-        if self._seen and _gtt(self._seen) is None:
+        if self._seen and self._gtt(self._seen) is None:
             return Button(text=text, enabled=False, missing=Msg("round.seen-bad"))
         return Button(text=text, tone=Tone.ACT, icon="GIVE")
 
     def _secondary(self, infusion: Infusion) -> Button:
-        enabled = infusion.state in infusions.OPEN and not self._busy
+        enabled = infusion.state in FLOWING and not self._busy
         return Button(text=Msg("round.finish"), enabled=enabled, icon="stop")
+
+    @property
+    def _words(self) -> InfusionPolicy:
+        """What the ward may choose from at a bag."""
+        return self._desk.book.policy.care.infusion
+
+    def _gtt(self, text: str) -> Decimal | None:
+        """Read drops per minute; None unless it is a plain number that somebody can have counted."""
+        value = draft.volume(text)
+        return value if value is not None and value <= self._words.max_gtt_min else None
 
     def _sheet(self, infusion: Infusion) -> FinishSheet:
         sheet = self._finish or Finish()
@@ -279,7 +286,7 @@ class InfusionRound(Observable[RoundState]):
         if sheet.mode == "stop-early":
             choices = tuple(
                 Choice(id=one, text=Msg(f"stop-reason.{one}"), selected=one == sheet.reason)
-                for one in STOP_REASONS
+                for one in self._words.stop_reasons
             )
             reasons = ReasonSheet(title=Msg("round.why-stop"), hint=Msg("check.required"), choices=choices)
         missing = Msg(f"round.missing-{sheet.missing}") if sheet.missing else ""
@@ -326,7 +333,7 @@ class InfusionRound(Observable[RoundState]):
             self._note_round(event)
         self.refresh()
         infusion = self._infusion()
-        if infusion is not None and infusion.state not in infusions.OPEN:
+        if infusion is not None and infusion.state not in FLOWING:
             self._on_done(infusion.patient_id)
 
     def _note_round(self, event: PatrolRecorded) -> None:
@@ -334,12 +341,6 @@ class InfusionRound(Observable[RoundState]):
         if event.remaining_ml is not None:
             points = self._rounds.setdefault(event.infusion_id, [])
             points.append(FlowPoint(at=event.at, remaining_ml=event.remaining_ml))
-
-
-def _gtt(text: str) -> Decimal | None:
-    """Read drops per minute; None unless it is a plain number no gravity set exceeds."""
-    value = draft.volume(text)
-    return value if value is not None and value <= MAX_GTT_MIN else None
 
 
 def _deviation(infusion: Infusion, flow: Flow | None) -> Deviation:

@@ -7,11 +7,16 @@ are independent; one level below it is advice.
 
 from __future__ import annotations
 
-from clinical.bedside_check.model import CheckResult, OverrideClass
+from clinical.bedside_check.model import CheckResult, Confirmation, OverrideClass
+from clinical.confirmation import Purpose
+from clinical.errors import RefusedError
 from clinical.records import Order, Practitioner, Product
+from pda_app.ports import SecondPin
 from pda_app.presenters import check_words, words
+from pda_app.presenters.asked import Asked
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.draft import Draft
+from pda_app.presenters.judging import asker_of
 from pda_app.presenters.states import Button, Msg, SecondSheet, Text, Tone
 
 ADVISED, NEEDED = 2, 3
@@ -27,10 +32,45 @@ def alert_level(desk: Desk, result: CheckResult) -> int:
     return max((one.high_alert for one in products if one is not None), default=0)
 
 
+def may_confirm(desk: Desk, person: Practitioner) -> bool:
+    """Whether a person can be the second one; for anybody else the check itself says why not."""
+    roles, policy = set(person.roles), desk.book.policy
+    return bool(roles & set(policy.second_roles)) and not roles & set(policy.no_witness_roles)
+
+
+async def confirm(desk: Desk, draft: Draft, asked: Asked) -> Confirmation:
+    """Exchange the second person's PIN for a proof; without the server the handheld recognises it by itself.
+
+    Raises:
+        WardlinkError: The PIN is wrong, or this person may not confirm it.
+    """
+    witness = draft.witness
+    person = desk.book.get(Practitioner, witness.id) if witness is not None else None
+    if witness is None or person is None:
+        raise RefusedError("sign-in", "scan the badge again")
+    open_now = check_words.answerable(asked.result, witness=True)
+    wish = SecondPin(
+        badge=person.badge or person.id,
+        pin=draft.pin,
+        purpose=Purpose.WITNESS if witness.value is None else Purpose.BLIND_CALCULATION,
+        request=draft.request(asker_of(desk)),
+        task_id=asked.result.task_id,
+        codes=tuple(one.code for one in open_now if one.override is OverrideClass.SECOND),
+        value=witness.value,
+    )
+    proof = await desk.sync.confirm(wish)
+    if proof is not None:
+        return proof
+    known = await desk.sessions.recognise(wish.badge, wish.pin)
+    return Confirmation(by=known.id, purpose=wish.purpose.value)
+
+
 def sheet(desk: Desk, draft: Draft, result: CheckResult) -> SecondSheet | None:
-    """The sheet of whose turn it is to calculate; None while nobody does."""
+    """The sheet of whose turn it is to calculate, or to type her PIN; None while nobody does."""
     if not draft.second_open or draft.witness is None:
         return None
+    if draft.pin_turn:
+        return _pin_sheet(desk, draft)
     ready = draft.second_value is not None
     session = desk.session
     who = session.practitioner.id if draft.own_turn and session is not None else draft.witness.id
@@ -43,6 +83,19 @@ def sheet(desk: Desk, draft: Draft, result: CheckResult) -> SecondSheet | None:
         record=Button(
             text=Msg("second.done"), enabled=ready, tone=Tone.ACT, icon="GIVE",
             missing="" if ready else Msg("second.missing"),
+        ),
+    )  # fmt: skip
+
+
+def _pin_sheet(desk: Desk, draft: Draft) -> SecondSheet:
+    name = _name(desk, draft.witness.id) if draft.witness is not None else ""
+    ready = bool(draft.pin)
+    return SecondSheet(
+        title=Msg.of("second.pin", name=name), unit="", value="•" * len(draft.pin), error=draft.pin_trouble,
+        secret=True,
+        record=Button(
+            text=Msg("second.confirm"), enabled=ready, tone=Tone.ACT, icon="GIVE",
+            missing="" if ready else Msg("second.pin-missing"),
         ),
     )  # fmt: skip
 

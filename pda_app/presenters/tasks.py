@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from clinical import windows
-from clinical.records import Encounter, Order, Patient, Task, TaskStatus
+from clinical.records import FOLLOW_UPS, PRESENT, Encounter, Order, Patient, Task, TaskStatus
 from pda_app.presenters import words
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.states import Msg, TaskRow, Text, Tone
 
 OVERDUE = frozenset({TaskStatus.OVERDUE, TaskStatus.MISSED, TaskStatus.ERROR})
 DUE = frozenset({TaskStatus.DUE})
-OPEN = OVERDUE | DUE | {TaskStatus.PENDING, TaskStatus.RUNNING, TaskStatus.PAUSED}
+OPEN = OVERDUE | DUE | {TaskStatus.PENDING} | windows.ONGOING
 DONE = frozenset(TaskStatus) - OPEN - {TaskStatus.STOPPED, TaskStatus.CANCELLED}
 _HORIZON = timedelta(hours=14)
 _LOOK_BACK = timedelta(hours=14)
@@ -35,9 +35,7 @@ def standings(desk: Desk) -> list[Standing]:
     """Every task of today's shift on this ward, in walking order and then by time."""
     book, now = desk.book, desk.now()
     beds = {bed: index for index, bed in enumerate(book.ward.beds)}
-    stays = {
-        stay.patient_id: stay for stay in book.all(Encounter) if stay.status in {"in-progress", "onleave"}
-    }
+    stays = {stay.patient_id: stay for stay in book.all(Encounter) if stay.status in PRESENT}
     found = [
         one
         for task in book.all(Task)
@@ -58,7 +56,7 @@ def _of_this_shift(task: Task, now: datetime) -> bool:
     at = task.planned_at
     if at is None:
         return True
-    running = task.status in {TaskStatus.RUNNING, TaskStatus.PAUSED}
+    running = task.status in windows.ONGOING
     return running or now - _LOOK_BACK <= at <= now + _HORIZON
 
 
@@ -86,12 +84,20 @@ def row(desk: Desk, one: Standing) -> TaskRow:
         name=one.patient.name,
         icon=words.task_icon(order),
         tone=words.TONES.get(one.status, Tone.PLAIN),
-        title=words.order_title(desk.book, order) if order else Msg("task.order-unknown"),
+        title=_title(desk, one),
         detail=words.order_detail(order) if order else "",
         time=desk.hhmm(one.task.planned_at),
         distance=distance(one, desk.now()),
         status=one.status.value,
     )
+
+
+def _title(desk: Desk, one: Standing) -> Text:
+    """The drug; before it what is to be done when nothing of it is to be given."""
+    if one.order is None:
+        return Msg("task.order-unknown")
+    what = Msg(f"task.{one.task.kind}") if one.task.kind in FOLLOW_UPS else ""
+    return words.joined("space", what, words.order_title(desk.book, one.order))
 
 
 def distance(one: Standing, now: datetime) -> Text:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from clinical.codes import CODES
-from clinical.records import Association, Encounter, Observation
-from pda_app.book import RELIABLE
+from clinical.records import USABLE, Association, Encounter, Observation
 from pda_app.presenters import words
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.infusions import is_fresh
@@ -69,7 +68,7 @@ def _patient_of(desk: Desk, one: Association) -> str:
 
 def _tile(desk: Desk, one: Observation, watching: frozenset[str]) -> VitalTile:
     code = CODES[one.code]
-    reliable = one.value is not None and one.validity in RELIABLE
+    reliable = one.value is not None and one.validity in USABLE
     shown = words.number(one.value, code.decimals) if reliable and one.value is not None else "--"
     watched, spot = LIMITS[one.code]
     monitored = bool(one.device_id) and one.device_id in watching

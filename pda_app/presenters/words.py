@@ -6,6 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from clinical.records import (
+    PRESENT,
     Allergy,
     Dose,
     Encounter,
@@ -91,7 +92,7 @@ def sex(value: Sex) -> Text:
 def encounter_of(book: Book, patient_id: str) -> Encounter | None:
     """The open stay of a patient."""
     stays = (stay for stay in book.all(Encounter) if stay.patient_id == patient_id)
-    return next((stay for stay in stays if stay.status in {"in-progress", "onleave"}), None)
+    return next((stay for stay in stays if stay.status in PRESENT), None)
 
 
 def banner(book: Book, patient: Patient, now: datetime) -> PatientBanner:

@@ -8,8 +8,10 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy import select
 
-from clinical.bedside_check.snapshot import Sighting
-from clinical.identifiers import Kind, resolve
+from clinical.bedside_check.drug import pack_code
+from clinical.bedside_check.snapshot import PackUse, Sighting
+from clinical.identifiers import resolve
+from clinical.records import Dose
 from server.storage.schema import evaluations, events
 from server.storage.store import UnitOfWork
 
@@ -36,14 +38,18 @@ class _Done(msgspec.Struct):
 
     request: _Request = msgspec.field(default_factory=_Request)
     outcome: str = "given"  # a started bag says none: it was opened
+    dose: Dose | None = None
 
 
 class _Evaluated(msgspec.Struct):
     request: _Request = msgspec.field(default_factory=_Request)
 
 
-def used_codes(unit: UnitOfWork) -> Iterator[str]:
-    """Serialised codes of packs that were given whole within the last day; a part leaves a rest to give."""
+def used_packs(unit: UnitOfWork) -> Iterator[PackUse]:
+    """What was given out of packs with a serial number within the last day.
+
+    A dose of which only a part was given leaves a rest to give, so it does not count.
+    """
     since = unit.now - USED_FOR
     rows = unit.connection.scalars(
         select(events.c.body).where(
@@ -53,15 +59,8 @@ def used_codes(unit: UnitOfWork) -> Iterator[str]:
     for body in rows:
         done = msgspec.json.decode(body, type=_Done)
         if done.outcome == "given":
-            yield from (code for scan in done.request.items if (code := _serialised(scan.raw)))
-
-
-def _serialised(raw: str) -> str:
-    """Name one pack among all of its kind, as the bedside check does; empty when the code does not."""
-    found = resolve(raw)
-    if not found.serial:
-        return ""
-    return found.value if found.kind == Kind.TRACEABILITY else f"{found.value}:{found.serial}"
+            found = (resolve(scan.raw) for scan in done.request.items)
+            yield from (PackUse(code=code, dose=done.dose) for one in found if (code := pack_code(one)))
 
 
 def sightings(unit: UnitOfWork) -> Iterator[Sighting]:

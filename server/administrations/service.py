@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
+from clinical import follow_ups, quantities
 from clinical.bedside_check import check
 from clinical.bedside_check.model import (
-    Action,
     CheckRequest,
     CheckResult,
     Finding,
@@ -19,6 +18,7 @@ from clinical.bedside_check.model import (
     Word,
 )
 from clinical.bedside_check.snapshot import Snapshot
+from clinical.commit import ACTING, STATUS_AFTER, Act, Commit
 from clinical.errors import RefusedError
 from clinical.exchange import (
     AdministrationRecorded,
@@ -30,25 +30,20 @@ from clinical.exchange import (
     Outcome,
 )
 from clinical.records import Administration, Dose, Order, Product, Task, TaskStatus
+from clinical.windows import DONE
 from server.administrations import recent
 from server.administrations import store as stored
-from server.administrations.judge import Act, Judgement, judge
+from server.administrations.judge import judge
 from server.administrations.outbound import tell_hospital
 from server.alarms import service as alarms
+from server.people import confirmations
 from server.people.service import Session
 from server.sites import Site
 from server.storage.store import UnitOfWork
-from server.tasks.service import DONE, settle
+from server.tasks.service import settle
 
 LEASE = timedelta(seconds=120)
-LEASED_ACTIONS = frozenset({Action.GIVE, Action.START, Action.BAG_CHANGE})
-_TASK_OF = {
-    "given": TaskStatus.GIVEN,
-    "partial": TaskStatus.PARTIAL,
-    "held": TaskStatus.HELD,
-    "refused": TaskStatus.REFUSED,
-    "not-given": TaskStatus.NOT_GIVEN,
-}
+LEASED_ACTIONS = ACTING
 
 
 def answer(unit: UnitOfWork, site: Site, session: Session, request: CheckRequest, ward: str) -> CheckAnswer:
@@ -64,10 +59,13 @@ def answer(unit: UnitOfWork, site: Site, session: Session, request: CheckRequest
         version=unit.view.version,
         fetched_at=unit.now,
         sightings=recent.sightings(unit),
-        used_codes=recent.used_codes(unit),
+        used_packs=recent.used_packs(unit),
     )
     asked = _as_the_server_sees_it(unit, session, request)
     result = check(asked, snapshot, site.policy)
+    if confirmations.claimed(asked):
+        asked = confirmations.proven(unit, asked, result.task_id)
+        result = check(asked, snapshot, site.policy)
     lease = None
     if result.word is Word.GIVE and result.task_id and request.action in LEASED_ACTIONS:
         result, lease = _reserve(unit, result, request, session.handheld or request.handheld.id)
@@ -139,36 +137,40 @@ def record_evaluation(unit: UnitOfWork, event: CheckEvaluated) -> Outcome:
 
 def record(unit: UnitOfWork, site: Site, event: AdministrationRecorded) -> Outcome:
     """Store what was done with a task: never refused, flagged and alarmed where something was against it."""
-    gives = event.outcome in {"given", "partial"}
     act = Act(
-        request=event.request,
+        event_id=event.id,
         task_id=event.task_id,
         order_id=event.order_id,
         order_version=event.order_version,
         at=event.at,
-        gives=gives,
+        outcome=event.outcome,
+        action=event.request.action,
     )
-    judgement = judge(unit, site, act)
+    judgement = judge(unit, site, act, event.request)
     task, order = unit.get(Task, event.task_id), unit.get(Order, event.order_id)
     administration = _administration(unit, event, task, order, judgement)
     unit.put(administration)
     if task is not None and task.status not in DONE:
-        settle(unit, task, _TASK_OF.get(event.outcome, TaskStatus.NOT_GIVEN), event.operator)
+        settle(unit, task, STATUS_AFTER.get(event.outcome, TaskStatus.NOT_GIVEN), event.operator)
+    if task is not None and order is not None:
+        for following in follow_ups.after(order, task, administration, site.policy):
+            unit.put(following)
     stored.drop_lease(unit.connection, event.task_id)
     flag(unit, judgement, administration)
     if event.outcome == "not-given" and administration.reason == "drug-not-available":
         alarms.supply_failure(unit, administration)
     _audit_act(unit, administration, judgement)
-    tell_hospital(unit, administration, order)
+    if event.outcome not in follow_ups.OUTCOMES.values():
+        tell_hospital(unit, administration, order)
     return outcome_of(event.id, judgement)
 
 
-def outcome_of(event_id: str, judgement: Judgement) -> Outcome:
+def outcome_of(event_id: str, judgement: Commit) -> Outcome:
     """Turn a judgement into what the handheld is told."""
     return Outcome(event_id=event_id, status=judgement.status, code=judgement.code)
 
 
-def flag(unit: UnitOfWork, judgement: Judgement, administration: Administration) -> None:
+def flag(unit: UnitOfWork, judgement: Commit, administration: Administration) -> None:
     """Alarm nurse and doctor when something stood against what was done."""
     if judgement.status != "accepted":
         alarms.flagged_act(unit, administration, judgement.status, judgement.code)
@@ -187,7 +189,7 @@ def doubt(unit: UnitOfWork, event: Event, code: str) -> None:
         alarms.flagged_infusion(unit, event.infusion_id, event.id, code)
 
 
-def _audit_act(unit: UnitOfWork, administration: Administration, judgement: Judgement) -> None:
+def _audit_act(unit: UnitOfWork, administration: Administration, judgement: Commit) -> None:
     unit.audit(
         f"administration-{administration.outcome}",
         actor=administration.operator,
@@ -203,7 +205,7 @@ def _administration(
     event: AdministrationRecorded,
     task: Task | None,
     order: Order | None,
-    judgement: Judgement,
+    judgement: Commit,
 ) -> Administration:
     entered = event.request.entered
     gives = event.outcome in {"given", "partial"}
@@ -236,26 +238,7 @@ def patient_of(task: Task | None, order: Order | None) -> str:
 def ingredients_given(
     unit: UnitOfWork, order: Order | None, dose: Dose | None
 ) -> tuple[tuple[str, Dose], ...]:
-    """Active substances that went in: each product's strength times its amount.
-
-    ``dose`` is what was really given of a single-item order; the ordered dose is taken otherwise. Amounts
-    in a unit that is neither the product's nor the ingredient's are left out rather than guessed.
-    """
+    """Active substances that went in with an order, or with the dose that was really given of it."""
     if order is None:
         return ()
-    single = len(order.items) == 1
-    pairs: list[tuple[str, Dose]] = []
-    for item in order.items:
-        product = unit.get(Product, item.product_id)
-        if product is not None:
-            pairs += _amounts(product, dose if single and dose is not None else item.dose)
-    return tuple(pairs)
-
-
-def _amounts(product: Product, amount: Dose) -> Iterable[tuple[str, Dose]]:
-    for ingredient in product.ingredients:
-        strength = ingredient.strength
-        if amount.unit == product.unit:
-            yield ingredient.code, Dose(value=strength.value * amount.value, unit=strength.unit)
-        elif amount.unit == strength.unit and len(product.ingredients) == 1:
-            yield ingredient.code, amount
+    return quantities.ingredients_given(order.items, lambda id_: unit.get(Product, id_), dose)

@@ -7,10 +7,10 @@ from datetime import datetime
 from broker.messages import AlarmMessage, Status
 from clinical.alarms import timing
 from clinical.policy import SitePolicy
-from clinical.records import Alarm, AlarmPriority, Device, Encounter, Generation, Infusion, Patient
+from clinical.records import FLOWING, Alarm, AlarmPriority, Device, Encounter, Generation, Infusion, Patient
 from server.alarms import service as alarms
 from server.alarms import store as sources
-from server.devices.service import FLOWING, Filing
+from server.devices.service import Filing
 from server.storage.codec import to_text
 from server.storage.store import UnitOfWork
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from clinical.errors import NotFoundError
 from clinical.records import Alarm
 from server.alarms import service
 from server.dependencies import Ctx, SignedInAs
+from server.people import access
 from server.people.service import ACKNOWLEDGING
 from server.storage.store import UnitOfWork
 
 router = APIRouter(tags=["alarms"])
+MAX_ALARMS = 1000
 
 
 class Alarms(BaseModel):
@@ -24,14 +26,23 @@ class Alarms(BaseModel):
 
 
 @router.get("/alarms")
-def read_alarms(session: SignedInAs, context: Ctx) -> Alarms:
+def read_alarms(
+    session: SignedInAs,
+    context: Ctx,
+    limit: Annotated[int, Query(ge=1, le=MAX_ALARMS)] = MAX_ALARMS,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Alarms:
     """List the open alarms; to people without a clinical role only those about no patient."""
+    picture = context.store.picture
     alarms = [
         alarm
-        for alarm in context.store.picture.all(Alarm)
-        if service.is_open(alarm) and (session.is_clinical or not alarm.patient_id)
+        for alarm in picture.all(Alarm)
+        if service.is_open(alarm)
+        and (session.is_clinical or not alarm.patient_id)
+        and session.sees(access.ward_of(picture, "alarms", alarm.id))
     ]
-    return Alarms(alarms=sorted(alarms, key=lambda alarm: alarm.started_at, reverse=True)[:1000])
+    newest = sorted(alarms, key=lambda alarm: alarm.started_at, reverse=True)
+    return Alarms(alarms=newest[offset : offset + limit])
 
 
 @router.post("/alarms/{alarm_id}/acknowledge")

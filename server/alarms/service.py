@@ -33,6 +33,7 @@ ONCE = frozenset(
         "given-against-order",
         "supply-failure",
         "site-finding",
+        "skin-test-positive",
         "event-unreadable",
         "dose-missed",
         "evicted",
@@ -40,7 +41,12 @@ ONCE = frozenset(
     }
 )
 """Conditions that are a moment, not a state: they are over once a person has seen them."""
-FORMAL = frozenset({"check-incomplete", "operator-unproven", "role", "TIME-FUTURE"})
+FORMAL = frozenset(
+    {
+        "check-incomplete", "operator-unproven", "role", "TIME-FUTURE", "other-ward", "second-unproven",
+        "confirmed-offline",
+    }
+)  # fmt: skip
 """Codes that say what is missing from a record of an act, and nothing against the act itself."""
 
 

@@ -1,7 +1,7 @@
 """The audit trail as a hash chain.
 
 Each line's hash covers its own fields and the hash before it, so changing, removing or inserting a line
-breaks every hash after it. Source: standards fact sheet §8.3.
+breaks every hash after it. Source: IHE BALP; HL7 FHIR AuditEvent.
 """
 
 from __future__ import annotations

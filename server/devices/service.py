@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clinical.exchange import DeviceAssociated, DeviceReleased, Outcome
-from clinical.records import Association, Device, Encounter, Infusion, InfusionState
+from clinical.records import FLOWING, PRESENT, Association, Device, Encounter, Infusion
 from server.devices import store as devices
 from server.storage.store import UnitOfWork
-
-PRESENT = frozenset({"in-progress", "onleave"})
-FLOWING = frozenset({InfusionState.RUNNING, InfusionState.PAUSED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +24,17 @@ class AssociationIndex:
     """Associations by device, for filing many readings."""
 
     def __init__(self, associations: Iterable[Association]) -> None:
-        self._by_device: dict[str, list[Association]] = {}
+        by_device: dict[str, list[Association]] = {}
         for association in associations:
-            self._by_device.setdefault(association.device_id, []).append(association)
+            by_device.setdefault(association.device_id, []).append(association)
+        self._by_device: Mapping[str, list[Association]] = by_device
+
+    @classmethod
+    def of(cls, by_device: Mapping[str, list[Association]]) -> AssociationIndex:
+        """Index associations that are grouped by device already."""
+        index = cls(())
+        index._by_device = by_device
+        return index
 
     def file(self, device_id: str, effective: datetime, uncertainty: timedelta) -> Filing:
         """Find the association that holds at ``effective``, give or take ``uncertainty``."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -11,6 +14,31 @@ from server.administrations.store import count_by_word
 from server.nodes.service import read_all
 from server.storage import schema
 from server.storage.picture import Picture
+
+FULL = 0.95
+"""From this share on a disk counts as full: the store needs room for its journal (proposal)."""
+_REASONS = {
+    "store": "store-silent",
+    "disk": "disk-full",
+    "broker": "broker-not-connected",
+    "ingest": "readings-wait",
+    "his": "hospital-errors",
+}
+
+
+def reason_of(part: str, state: Mapping[str, Any]) -> str:
+    """Return why a part cannot work, as a code."""
+    return str(state.get("reason") or _REASONS.get(part, "not-ok"))
+
+
+def disk(state_dir: Path) -> dict[str, Any]:
+    """Say how full the disk of the server's own files is."""
+    try:
+        usage = shutil.disk_usage(state_dir)
+    except OSError:
+        return {"ok": False, "reason": "disk-missing"}
+    used = 1 - usage.free / usage.total if usage.total else 1.0
+    return {"ok": used < FULL, "used_percent": round(100 * used), "free_bytes": usage.free}
 
 
 def ledger(

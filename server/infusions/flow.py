@@ -12,18 +12,20 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from clinical.alarms import Gate, timing
-from clinical.infusion import DropEstimator, FlowCondition, FlowGoal, FlowJudge, FlowJudgement, arithmetic
+from clinical.infusion import (
+    FLOW_CONDITIONS,
+    DropEstimator,
+    FlowCondition,
+    FlowGoal,
+    FlowJudge,
+    FlowJudgement,
+    arithmetic,
+)
 from clinical.policy import FlowThresholds, SitePolicy
-from clinical.records import AlarmPriority, Flow, Infusion, InfusionState, Validity
+from clinical.records import FLOWING, AlarmPriority, Flow, Infusion, InfusionState, Validity
 from server.alarms import service as alarms
-from server.devices.service import FLOWING
 from server.storage.store import UnitOfWork
 
-DROPS, DROP_RATE = "MDCX_DROP_COUNT", "MDCX_DROP_RATE"
-RATE, INFUSED = "MDC_FLOW_FLUID_PUMP", "MDC_VOL_FLUID_DELIV_TOTAL"
-REMAINING, TIME_LEFT = "MDC_VOL_FLUID_TBI_REMAIN", "MDC_TIME_PD_REMAIN"
-CODES = frozenset({DROPS, DROP_RATE, RATE, INFUSED, REMAINING, TIME_LEFT})
-CONDITIONS = ("no-flow", "free-flow", "rate-deviation", "near-end", "empty")
 _KEEP_EVERY = timedelta(milliseconds=500)  # nodes report once a second; a jitter of theirs must not delay one
 
 
@@ -104,7 +106,7 @@ class FlowWatch:
         self._keep(unit, infusion, watch, judgement)
         holding = {one.condition: one for one in judgement.conditions}
         watch.seen |= holding
-        for condition in CONDITIONS:
+        for condition in FLOW_CONDITIONS:
             if condition not in holding and judgement.state == "stale":
                 continue  # silence ends nothing
             gate = watch.gates[condition].step(condition in holding, at.timestamp())
@@ -118,7 +120,7 @@ class FlowWatch:
     def _gates(self, unit: UnitOfWork, infusion: Infusion) -> dict[str, Gate]:
         """Delays of the site policy; what already stands in the store holds from the start."""
         gates = {}
-        for condition in CONDITIONS:
+        for condition in FLOW_CONDITIONS:
             delays = timing(condition, self.policy)
             standing = alarms.present(unit, _bare(infusion, condition, unit.now))
             holds = standing is not None and standing.present

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from clinical.commit import Act, Commit
 from clinical.exchange import InfusionChanged, InfusionStarted, Outcome, PatrolRecorded
 from clinical.records import (
+    FLOWING,
     Administration,
     Association,
     Bag,
@@ -17,15 +19,17 @@ from clinical.records import (
     Task,
     TaskStatus,
 )
+from clinical.windows import DONE
 from server.administrations import store as stored
-from server.administrations.judge import Act, Judgement, judge
+from server.administrations.judge import judge
 from server.administrations.outbound import tell_hospital
 from server.administrations.service import flag, ingredients_given, outcome_of, patient_of
 from server.alarms import service as alarms
-from server.devices.service import FLOWING, associate, release
+from server.devices.service import associate, release
 from server.sites import Site
 from server.storage.store import UnitOfWork
-from server.tasks.service import DONE, settle
+from server.tasks.service import settle
+from server.transfusions import service as transfusions
 
 _ENDS = {"complete": InfusionState.COMPLETED, "stop-early": InfusionState.STOPPED_EARLY}
 _TASK_OF = {
@@ -42,20 +46,22 @@ def record_started(unit: UnitOfWork, site: Site, event: InfusionStarted) -> Outc
         return Outcome(event_id=event.id, status="duplicate", code="infusion-known")
     task, order = unit.get(Task, event.task_id), unit.get(Order, event.order_id)
     act = Act(
-        request=event.request,
+        event_id=event.id,
         task_id=event.task_id,
         order_id=event.order_id,
         order_version=event.order_version,
         at=event.at,
-        gives=True,
+        outcome="running",
+        action=event.request.action,
     )
-    judgement = judge(unit, site, act)
+    judgement = judge(unit, site, act, event.request)
     infusion = _infusion(event, task, order)
     unit.put(infusion)
     judgement = _bind(unit, infusion, event, judgement)
     administration = _started(event, infusion, judgement)
     unit.put(administration)
     _take_bag(unit, event.bag_id, "running")
+    transfusions.started(unit, site, infusion, event)
     if task is not None and task.status not in DONE:
         settle(unit, task, TaskStatus.RUNNING, event.operator)
     stored.drop_lease(unit.connection, event.task_id)
@@ -91,7 +97,7 @@ def _infusion(event: InfusionStarted, task: Task | None, order: Order | None) ->
     )
 
 
-def _bind(unit: UnitOfWork, infusion: Infusion, event: InfusionStarted, judgement: Judgement) -> Judgement:
+def _bind(unit: UnitOfWork, infusion: Infusion, event: InfusionStarted, judgement: Commit) -> Commit:
     """Put the drip sensor on the patient for this bag; one that watches another patient stays there."""
     if not infusion.device_id or not infusion.encounter_id:
         return judgement
@@ -110,11 +116,11 @@ def _bind(unit: UnitOfWork, infusion: Infusion, event: InfusionStarted, judgemen
         return judgement
     unit.put(replace(infusion, device_id=""))
     if judgement.status == "accepted":
-        return Judgement(status="accepted-exception", code="INF-DEVICE-OTHER")
+        return Commit(status="accepted-exception", code="INF-DEVICE-OTHER")
     return judgement
 
 
-def _started(event: InfusionStarted, infusion: Infusion, judgement: Judgement) -> Administration:
+def _started(event: InfusionStarted, infusion: Infusion, judgement: Commit) -> Administration:
     entered = event.request.entered
     return Administration(
         id=event.id,
@@ -208,6 +214,7 @@ def _ended(unit: UnitOfWork, infusion: Infusion, event: InfusionChanged) -> None
         if association.infusion_id == infusion.id:
             release(unit, association, event.at)
     _take_bag(unit, infusion.bag_id, "used")
+    transfusions.ended(unit, infusion, event)
     alarms.end_for_infusion(unit, infusion.id, event.at)
     order = unit.get(Order, infusion.order_id)
     administration = _finished(unit, infusion, order, event)

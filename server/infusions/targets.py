@@ -8,14 +8,13 @@ reported by its raw counts, and its target follows at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from broker import topics
 from broker.messages import FlowTarget, Targets, encode
 from broker.topics import Down
 from clinical.policy import SitePolicy
-from clinical.records import Association, Encounter, Infusion, InfusionState
-from server.devices.service import FLOWING
+from clinical.records import FLOWING, Association, Encounter, Infusion, InfusionState
 from server.nodes.service import NodeState
 from server.storage.picture import Picture
 from server.storage.store import Committed
@@ -26,14 +25,15 @@ HEARD = frozenset({"ready", "streaming"})
 _KINDS = frozenset({"infusions", "associations", "encounters"})
 
 
-def targets_of(picture: Picture, ward: str) -> list[FlowTarget]:
-    """Every bag of a ward that a device watches."""
-    found = []
+def targets_by_ward(picture: Picture) -> dict[str, list[FlowTarget]]:
+    """Every bag that a device watches, by ward."""
+    found: dict[str, list[FlowTarget]] = {}
+    bound = picture.grouped(Association, "infusion_id")
     for infusion in picture.all(Infusion):
         stay = picture.get(Encounter, infusion.encounter_id)
-        device_id = _device_of(picture, infusion)
-        if infusion.state in FLOWING and device_id and stay is not None and stay.ward == ward:
-            found.append(
+        device_id = _device_of(bound.get(infusion.id, ()))
+        if infusion.state in FLOWING and device_id and stay is not None:
+            found.setdefault(stay.ward, []).append(
                 FlowTarget(
                     infusion=infusion.id,
                     device=device_id,
@@ -44,13 +44,18 @@ def targets_of(picture: Picture, ward: str) -> list[FlowTarget]:
                     started=infusion.started_at,
                 )
             )
-    return sorted(found, key=lambda target: target.infusion)
+    return {ward: sorted(targets, key=lambda target: target.infusion) for ward, targets in found.items()}
 
 
-def _device_of(picture: Picture, infusion: Infusion) -> str:
+def targets_of(picture: Picture, ward: str) -> list[FlowTarget]:
+    """Every bag of a ward that a device watches."""
+    return targets_by_ward(picture).get(ward, [])
+
+
+def _device_of(bound: Iterable[Association]) -> str:
     """The device that watches a bag now: the newest open association wins over what was said at the start."""
-    bound = [one for one in picture.all(Association) if one.infusion_id == infusion.id and one.end is None]
-    return max(bound, key=lambda one: one.start).device_id if bound else ""
+    still = [one for one in bound if one.end is None]
+    return max(still, key=lambda one: one.start).device_id if still else ""
 
 
 class Hearing:
@@ -105,21 +110,31 @@ class TargetPublisher:
         if any(change.kind in _KINDS for change in commit.changes) and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self.send, commit.picture)
 
-    def heard(self, picture: Picture, pairs: Iterable[tuple[str, str]]) -> None:
+    def heard(self, picture: Picture, pairs: Collection[tuple[str, str]]) -> None:
         """Take who heard what in one batch; a node that hears a device for the first time is told at once."""
         if self._hearing.note(pairs):
-            self.send(picture)
+            told = {node for node, _ in pairs}
+            self.send(picture, wards={node.ward for node in self._nodes() if node.id in told})
 
-    def send(self, picture: Picture, *, always: bool = False) -> None:
-        """Publish the targets of each node that differ from what it was told last."""
+    def send(self, picture: Picture, *, always: bool = False, wards: Collection[str] | None = None) -> None:
+        """Publish the targets of each node that differ from what it was told last.
+
+        Args:
+            picture: What there is now.
+            always: Also those that do not differ: the broker may have forgotten them.
+            wards: Only the nodes of these.
+        """
         thresholds = self._policy.flow.as_mapping()
-        nodes = [node for node in self._nodes() if node.ward]
-        of_ward = {ward: targets_of(picture, ward) for ward in {node.ward for node in nodes}}
-        for node in nodes:
-            near = [other for other in nodes if other.ward == node.ward]
-            targets = for_node(node, near, self._hearing, of_ward[node.ward])
-            body = encode(Targets(version=0, targets=targets, thresholds=thresholds))
-            if always or self._last.get(node.id) != body:
-                self._last[node.id] = body
-                message = Targets(version=picture.cursor, targets=targets, thresholds=thresholds)
-                self._publish(topics.down(node.id, Down.TARGETS), encode(message))
+        of_ward = targets_by_ward(picture)
+        near: dict[str, list[NodeState]] = {}
+        for node in self._nodes():
+            if node.ward and (wards is None or node.ward in wards):
+                near.setdefault(node.ward, []).append(node)
+        for ward, nodes in near.items():
+            for node in nodes:
+                targets = for_node(node, nodes, self._hearing, of_ward.get(ward, []))
+                body = encode(Targets(version=0, targets=targets, thresholds=thresholds))
+                if always or self._last.get(node.id) != body:
+                    self._last[node.id] = body
+                    message = Targets(version=picture.cursor, targets=targets, thresholds=thresholds)
+                    self._publish(topics.down(node.id, Down.TARGETS), encode(message))

@@ -14,7 +14,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from broker.topics import ROOT
-from server.ingest.port import Packet
+from server.ingest.port import OnPackets, Packet
 
 log = structlog.get_logger(__name__)
 CLIENT_ID = "wardlink-server"
@@ -43,7 +43,7 @@ class PahoBroker:
         self._client.on_connect_fail = self._connect_failed
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._message
-        self._on_packet: Callable[[Packet], None] = lambda _packet: None
+        self._on_packets: OnPackets = lambda _packets: None
         self._on_connected: Callable[[], None] = lambda: None
 
     @property
@@ -51,9 +51,9 @@ class PahoBroker:
         """Whether the broker answers now."""
         return self._client.is_connected()
 
-    def start(self, on_packet: Callable[[Packet], None], on_connected: Callable[[], None]) -> None:
+    def start(self, on_packets: OnPackets, on_connected: Callable[[], None]) -> None:
         """Connect in the background, for as long as it takes."""
-        self._on_packet, self._on_connected = on_packet, on_connected
+        self._on_packets, self._on_connected = on_packets, on_connected
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho does not annotate it
         properties.SessionExpiryInterval = _SESSION_S
         properties.ReceiveMaximum = _RECEIVE_MAXIMUM
@@ -69,11 +69,14 @@ class PahoBroker:
             if qos:
                 self._client.ack(mid, qos)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
         """Send one message down; while disconnected paho keeps it until the next connection."""
-        answer = self._client.publish(topic, payload, qos=1, retain=retain)
+        answer = self._client.publish(topic, payload, qos=qos, retain=retain)
         if answer.rc not in {MQTTErrorCode.MQTT_ERR_SUCCESS, MQTTErrorCode.MQTT_ERR_NO_CONN}:
             log.warning("publish-failed", code=int(answer.rc))
+
+    def hold(self, on: bool) -> None:
+        """Do nothing: paho reads on, and what finds no room is sent again by its node."""
 
     def stop(self) -> None:
         """Disconnect and end the client's thread."""
@@ -97,6 +100,5 @@ class PahoBroker:
         log.warning("broker-disconnected", reason=str(reason))
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._on_packet(
-            Packet(message.topic, bytes(message.payload), bool(message.retain), (message.mid, message.qos))
-        )
+        token = (message.mid, message.qos)
+        self._on_packets([Packet(message.topic, bytes(message.payload), bool(message.retain), token)])

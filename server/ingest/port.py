@@ -1,14 +1,12 @@
-"""What the ingest needs of a broker client: three methods, so that a faster reader can take its place."""
+"""What the ingest needs of a broker client: a few methods, so that a faster reader can take its place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
+class Packet(NamedTuple):
     """One message as it arrived. ``token`` is what the client needs to acknowledge it."""
 
     topic: str
@@ -17,19 +15,33 @@ class Packet:
     token: tuple[int, int]
 
 
+OnPackets = Callable[[Sequence[Packet]], None]
+
+
 class Broker(Protocol):
     """The wire to the nodes."""
 
-    def start(self, on_packet: Callable[[Packet], None], on_connected: Callable[[], None]) -> None:
-        """Connect and keep connected; both callbacks run on the client's own thread and must be quick."""
+    def start(self, on_packets: OnPackets, on_connected: Callable[[], None]) -> None:
+        """Connect and keep connected; both callbacks may run on a thread of the client and must be quick."""
         ...
 
     def acknowledge(self, packets: Sequence[Packet]) -> None:
         """Tell the broker that these are done with; only after their commit."""
         ...
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send one message down."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
+        """Send one message down; from any thread.
+
+        Args:
+            topic: Where to.
+            payload: What.
+            retain: Let the broker keep it for those who come later.
+            qos: 0 for what is said again anyway, 1 for the rest.
+        """
+        ...
+
+    def hold(self, on: bool) -> None:
+        """Stop taking messages from the broker, or go on: what waits here has reached its bound."""
         ...
 
     def stop(self) -> None:

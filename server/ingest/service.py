@@ -11,6 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ from server.ingest.port import Broker, Packet
 from server.storage.store import Store
 
 log = structlog.get_logger(__name__)
+Range = tuple[int, int]
 MAX_BATCH = 5_000
 MAX_RANGES = 64
 RETRY_S = 1.0
@@ -34,8 +36,15 @@ ASK_AFTER_S = 5.0
 """A gap this old is no longer just the backfill lane being slower than the live one."""
 ASK_AGAIN_S = 15.0
 ALARM_AFTER_S = 60.0
+_HOLD_ABOVE, _GO_ON_BELOW = 0.75, 0.25
+"""Parts of the buffer at which the broker is told to hold, and to go on."""
 STALL_S = 10.0
 """Messages that wait this long without a commit: storing stands still."""
+
+
+@lru_cache(maxsize=65_536)
+def _acks_topic(node: str) -> str:
+    return topics.down(node, Down.ACKS)
 
 
 @dataclass(slots=True)
@@ -72,22 +81,30 @@ class Ingest:
         self._packets: deque[Packet] = deque()
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
-        self._gap_since: dict[tuple[OutboxKey, int], float] = {}
+        self._gap_since: dict[OutboxKey, dict[int, float]] = {}  # first number of a gap → since when
         self._asked_at: dict[OutboxKey, float] = {}
-        self._stopping = False
+        self._stopping = self._holding = False
         self._committed_at = self._waiting_since = self._loop.time()
         self.storing = True
         self.unassigned = unassigned  # readings on the worklist
 
-    def received(self, packet: Packet) -> None:
-        """Take a packet (client's thread); one that finds the buffer full is not acknowledged."""
-        if len(self._packets) >= self._max_buffered:
-            self.counts.refused += 1
+    def received(self, packets: Sequence[Packet]) -> None:
+        """Take packets (any thread); what finds the buffer full is not acknowledged."""
+        room = self._max_buffered - len(self._packets)
+        if room < len(packets):
+            self.counts.refused += len(packets) - max(0, room)
+            packets = packets[: max(0, room)]
+        if not packets:
             return
-        if not self._packets:
+        begins = not self._packets
+        if begins:
             self._waiting_since = self._loop.time()
-        self._packets.append(packet)
-        self._loop.call_soon_threadsafe(self._wake.set)
+        self._packets.extend(packets)
+        if begins or not self._wake.is_set():
+            self._loop.call_soon_threadsafe(self._wake.set)
+        if not self._holding and len(self._packets) > self._max_buffered * _HOLD_ABOVE:
+            self._holding = True
+            self._broker.hold(True)
 
     async def run(self) -> None:
         """Commit batches until :meth:`stop`."""
@@ -126,6 +143,9 @@ class Ingest:
         for _ in range(count):
             self._packets.popleft()
         self._broker.acknowledge(packets)
+        if self._holding and len(self._packets) < self._max_buffered * _GO_ON_BELOW:
+            self._holding = False
+            self._broker.hold(False)
         self._count(count, written)
         self._tell_nodes(written)
         self._on_written(written)
@@ -176,21 +196,27 @@ class Ingest:
             self._greet(status)
 
     def _publish_acks(self, key: OutboxKey, intervals: Intervals, seqs: list[int]) -> None:
-        committed = [
-            (first, last) for first, last in intervals.ranges if any(first <= seq <= last for seq in seqs)
-        ]
-        resend = self._gaps_to_ask(key, intervals)
-        message = Acks(outbox=key[1], committed=committed[-MAX_RANGES:], resend=resend)
-        self._broker.publish(topics.down(key[0], Down.ACKS), encode(message))
+        ranges = intervals.ranges
+        resend: list[tuple[int, int]] = []
+        if len(ranges) == 1 and ranges[0][0] == 1:  # nearly always: all there from the first on
+            self._gap_since.pop(key, None)
+        else:
+            ranges = [one for one in ranges if any(one[0] <= seq <= one[1] for seq in seqs)][-MAX_RANGES:]
+            resend = self._gaps_to_ask(key, intervals)
+        self._send_acks(key, ranges, resend)
 
-    def _gaps_to_ask(self, key: OutboxKey, intervals: Intervals) -> list[tuple[int, int]]:
+    def _send_acks(self, key: OutboxKey, committed: list[Range], resend: list[Range]) -> None:
+        """Tell a node. One that misses it is told again with its next message, or when it comes back."""
+        message = Acks(outbox=key[1], committed=committed, resend=resend)
+        self._broker.publish(_acks_topic(key[0]), encode(message), qos=0)
+
+    def _gaps_to_ask(self, key: OutboxKey, intervals: Intervals) -> list[Range]:
         now, gaps = self._loop.time(), intervals.gaps
-        begun = {(key, first) for first, _ in gaps}
-        for old in [one for one in self._gap_since if one[0] == key and one not in begun]:
-            del self._gap_since[old]
-        for one in begun:
-            self._gap_since.setdefault(one, now)
-        old_enough = [gap for gap in gaps if now - self._gap_since[key, gap[0]] >= ASK_AFTER_S]
+        before = self._gap_since.pop(key, {})
+        if not gaps:
+            return []
+        since = self._gap_since[key] = {first: before.get(first, now) for first, _ in gaps}
+        old_enough = [gap for gap in gaps if now - since[gap[0]] >= ASK_AFTER_S]
         if not old_enough or now - self._asked_at.get(key, -ASK_AGAIN_S) < ASK_AGAIN_S:
             return []
         self._asked_at[key] = now
@@ -199,25 +225,25 @@ class Ingest:
 
     def ask_for_gaps(self) -> None:
         """Ask for gaps of nodes that send nothing new just now; called by the ticker."""
-        for key in {key for key, _ in self._gap_since}:
+        for key in list(self._gap_since):
             intervals = self._writer.intervals_of(key)
             resend = self._gaps_to_ask(key, intervals) if intervals is not None else []
             if resend:
-                message = Acks(outbox=key[1], committed=[], resend=resend)
-                self._broker.publish(topics.down(key[0], Down.ACKS), encode(message))
+                self._send_acks(key, [], resend)
 
     def old_gaps(self) -> frozenset[OutboxKey]:
         """Outboxes with a gap that asking again has not closed for a while: a person should know."""
         now = self._loop.time()
-        return frozenset(key for (key, _), since in self._gap_since.items() if now - since >= ALARM_AFTER_S)
+        return frozenset(
+            key for key, since in self._gap_since.items() if now - min(since.values()) >= ALARM_AFTER_S
+        )
 
     def _greet(self, status: Status) -> None:
         """Tell a node that came back what is committed, so that it need not send that again."""
         intervals = self._writer.intervals_of((status.node, status.outbox)) if status.outbox else None
         ranges = intervals.ranges[-MAX_RANGES:] if intervals is not None else []
         if ranges:
-            message = Acks(outbox=status.outbox, committed=ranges)
-            self._broker.publish(topics.down(status.node, Down.ACKS), encode(message))
+            self._send_acks((status.node, status.outbox), ranges, [])
 
 
 def _decoded(packet: Packet) -> Decoded | Poison:
@@ -232,8 +258,10 @@ def _joined(first: Written, second: Written) -> Written:
     first.intervals.update(second.intervals)
     for key, seqs in second.touched.items():
         first.touched.setdefault(key, []).extend(seqs)
-    first.shown += second.shown
-    first.waves += second.waves
+    for ward, shown in second.shown.items():
+        first.shown.setdefault(ward, []).extend(shown)
+    for ward, waves in second.waves.items():
+        first.waves.setdefault(ward, []).extend(waves)
     first.online += second.online
     first.heard |= second.heard
     first.nodes_changed = first.nodes_changed or second.nodes_changed

@@ -3,7 +3,7 @@
 State has an epoch and a sequence number; a ring of recent deltas lets a screen that was away resume.
 Moving values (vital, infusion, bed, health) are conflated per key: a slow screen gets the newest. Alarms and
 tasks are each delivered. Credits bound what a slow screen can have under way, because small messages
-otherwise hide by the megabyte in kernel buffers. Source: web fact sheet §4.
+otherwise hide by the megabyte in kernel buffers.
 """
 
 from __future__ import annotations
@@ -35,14 +35,22 @@ SECTION = {
 _ENCODER = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delta:
-    """One change of the live state, encoded once for every screen."""
+    """One change of the live state, encoded once for every screen, and not at all while none watches."""
 
     seq: int
     kind: str
     key: str
-    raw: msgspec.Raw
+    value: Any | None
+    _raw: msgspec.Raw | None = None
+
+    @property
+    def raw(self) -> msgspec.Raw:
+        """The change as JSON."""
+        if self._raw is None:
+            self._raw = msgspec.Raw(_ENCODER.encode([self.seq, self.kind, self.key, self.value]))
+        return self._raw
 
 
 class Channel(Protocol):
@@ -69,6 +77,7 @@ class Hub:
             section: {} for section in SECTION.values()
         }
         self.screens: set[Screen] = set()
+        self.catch_up: Callable[[], None] = lambda: None  # puts in what nobody wanted to see so far
         self._ring: deque[Delta] = deque(maxlen=RING)
 
     def put(self, kind: str, key: str, value: Any | None) -> None:
@@ -80,10 +89,15 @@ class Hub:
         elif not self._put_in(self.state[SECTION[kind]], key, value):
             return
         self.seq += 1
-        delta = Delta(self.seq, kind, key, msgspec.Raw(_ENCODER.encode([self.seq, kind, key, value])))
+        delta = Delta(self.seq, kind, key, value)
         self._ring.append(delta)
         for screen in self.screens:
             screen.offer(delta)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether any screen shows this ward now."""
+        return bool(self.screens)
 
     @staticmethod
     def _put_in(section: dict[str, Any], key: str, value: Any | None) -> bool:
@@ -181,6 +195,8 @@ class Screen:
 
     async def run(self, epoch: Any, seq: Any) -> None:
         """Serve the screen until it is closed, a heartbeat each second."""
+        if not self._hub.screens:
+            self._hub.catch_up()
         missed = self._hub.missed(epoch, seq)
         self._hub.screens.add(self)
         try:

@@ -6,12 +6,17 @@ Runs on the event loop. Beds, tasks and alarms follow facts; vitals follow readi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from broker.messages import Readings
+from clinical.codes import FLOW_CODES
 from clinical.infusion.arithmetic import gtt_per_min
 from clinical.records import (
+    FLOWING,
+    PRESENT,
     Alarm,
     Allergy,
     Device,
@@ -26,18 +31,18 @@ from clinical.records import (
     TaskStatus,
     Validity,
 )
-from server.devices.service import FLOWING, PRESENT
 from server.live.hub import Hub
-from server.live.vitals import Shown, vital_row
+from server.live.vitals import Shown, sounding_by_code, vital_row
 from server.nodes.service import NodeState
 from server.observations.service import news2_of
-from server.storage.picture import Picture
+from server.storage.picture import EVERY_WARD, Change, Picture, patient_of
 from server.storage.store import Committed
 
 _SHOWN_TASKS = frozenset(
     {TaskStatus.DUE, TaskStatus.OVERDUE, TaskStatus.RUNNING, TaskStatus.PAUSED, TaskStatus.ERROR}
 )
-_BED_KINDS = frozenset({"encounters", "patients", "allergies", "tasks", "observations", "devices"})
+_BED_KINDS = frozenset({"encounters", "patients", "allergies", "tasks", "observations"})
+_MOST_UNSEEN = 20_000
 STALE = timedelta(seconds=10)
 
 
@@ -48,12 +53,15 @@ class Projector:
         self._hub, self._loop, self._ward, self._beds = hub, loop, ward, beds
         self._nodes: dict[str, NodeState] = {}
         self._vitals: dict[str, Shown] = {}
+        self._unseen: dict[tuple[str, str, int], tuple[Encounter, Readings]] = {}
+        self._stale_beds: set[str] = set()
         self._picture: Picture | None = None
+        hub.catch_up = self._catch_up
 
     def committed(self, commit: Committed) -> None:
         """Take note of a commit (writer's thread)."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._apply, commit)
+            self._loop.call_soon_threadsafe(self.apply, commit.picture, commit.changes)
 
     def start(self, picture: Picture) -> None:
         """Fill the hub from the store."""
@@ -71,29 +79,79 @@ class Projector:
             "tasks": self._show_task,
         }
 
-    def _apply(self, commit: Committed) -> None:
-        self._picture = commit.picture
+    def apply(self, picture: Picture, changes: Iterable[Change]) -> None:
+        """Show what one commit changed for this ward (event loop)."""
+        self._picture = picture
         shows = self._shows()
-        for change in commit.changes:
+        kinds: set[str] = set()
+        beds: set[str] = set()
+        for change in changes:
+            kinds.add(change.kind)
             show = shows.get(change.kind)
             if show is not None:
-                show(commit.picture, change.id)
-        kinds = {change.kind for change in commit.changes}
-        if kinds & _BED_KINDS:
-            self._show_beds(commit.picture)
+                show(picture, change.id)
+            if change.kind in _BED_KINDS:
+                beds |= self._beds_of(picture, change)
+        self._show_some(picture, beds)
         if "alarms" in kinds:
-            self._refresh_vitals(commit.picture, self._vitals)
+            self._refresh_vitals(picture, self._vitals)
         if "encounters" in kinds:
-            self._forget_left(commit.picture)
+            self._forget_left(picture)
+
+    def _beds_of(self, picture: Picture, change: Change) -> set[str]:
+        """Beds whose row a change may touch."""
+        stays = [one for one in (change.old, change.new) if isinstance(one, Encounter)]
+        patients = {patient_of(one) for one in (change.old, change.new) if one is not None}
+        for patient_id in patients - {""}:
+            stays += picture.stays_of(patient_id)
+        return {stay.bed for stay in stays if stay.ward == self._ward}
 
     def nodes(self, nodes: Iterable[NodeState]) -> None:
         """Take what is known of the bedside nodes."""
+        before = self._nodes
         self._nodes = {node.id: node for node in nodes if node.ward == self._ward}
-        if self._picture is not None:
+        if self._picture is not None and before != self._nodes:
+            self._show_some(self._picture, set(self._beds))
+
+    def tick(self) -> None:
+        """Let time pass over the rows: an age grows, a score of old values is none any more."""
+        if self._picture is not None and self._hub.is_watched:
             self._show_beds(self._picture)
 
+    def readings(self, picture: Picture, shown: Iterable[tuple[Encounter, Readings, int]]) -> None:
+        """Show committed readings of this ward: stay, message, layout.
+
+        Without a screen only the last of each layout is kept, for the screen that may come.
+        """
+        if self._hub.is_watched:
+            self.vitals(picture, itertools.chain.from_iterable(_each(stay, said) for stay, said, _ in shown))
+            return
+        for stay, message, layout in shown:
+            key = (stay.id, message.device, layout)
+            before = self._unseen.get(key)
+            if before is None or before[1].effective <= message.effective:
+                self._unseen[key] = (stay, message)
+        if len(self._unseen) > _MOST_UNSEEN:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Put what came while no screen watched into the hub."""
+        if self._picture is None:
+            return
+        unseen, self._unseen = self._unseen, {}
+        ordered = sorted(unseen.values(), key=lambda one: one[1].effective)
+        self.vitals(self._picture, itertools.chain.from_iterable(_each(*one) for one in ordered))
+        stale, self._stale_beds = self._stale_beds, set()
+        self._show_beds(self._picture, stale)
+
+    def _show_some(self, picture: Picture, beds: set[str]) -> None:
+        if self._hub.is_watched:
+            self._show_beds(picture, beds)
+        else:
+            self._stale_beds |= beds
+
     def vitals(self, picture: Picture, shown: Iterable[Shown]) -> None:
-        """Show committed readings; an older value never replaces a newer one."""
+        """Show committed values; an older value never replaces a newer one."""
         fresh: dict[str, Shown] = {}
         for one in shown:
             stay = picture.get(Encounter, one.encounter_id)
@@ -106,9 +164,11 @@ class Projector:
         self._refresh_vitals(picture, fresh)
 
     def _refresh_vitals(self, picture: Picture, which: dict[str, Shown]) -> None:
-        alarms = [alarm for alarm in picture.all(Alarm) if alarm.present]
+        if not which:
+            return
+        sounding = sounding_by_code(alarm for alarm in picture.all(Alarm) if alarm.present)
         for key, shown in which.items():
-            self._hub.put("vital", key, vital_row(key.partition("/")[0], shown, alarms))
+            self._hub.put("vital", key, vital_row(key.partition("/")[0], shown, sounding))
 
     def _forget_left(self, picture: Picture) -> None:
         lying = {stay.bed: stay.id for stay in self._stays(picture)}
@@ -120,18 +180,21 @@ class Projector:
             self._show_infusion(picture, infusion_id)
 
     def _stays(self, picture: Picture) -> list[Encounter]:
-        return [stay for stay in picture.all(Encounter) if stay.ward == self._ward and stay.status in PRESENT]
+        of_ward = picture.grouped(Encounter, "ward").get(self._ward, [])
+        return [stay for stay in of_ward if stay.status in PRESENT]
 
-    def _show_beds(self, picture: Picture) -> None:
+    def _show_beds(self, picture: Picture, which: set[str] | None = None) -> None:
+        """Show the rows of some beds, all of them unless told."""
+        if which is not None and not which:
+            return
         lying = {stay.bed: stay for stay in self._stays(picture)}
-        tasks: dict[str, list[Task]] = {}
-        for task in picture.all(Task):
-            tasks.setdefault(task.encounter_id, []).append(task)
+        tasks = picture.grouped(Task, "encounter_id")
         for bed in self._beds:
-            self._hub.put("bed", bed, self._bed_row(picture, bed, lying.get(bed), tasks))
+            if which is None or bed in which:
+                self._hub.put("bed", bed, self._bed_row(picture, bed, lying.get(bed), tasks))
 
     def _bed_row(
-        self, picture: Picture, bed: str, stay: Encounter | None, tasks: dict[str, list[Task]]
+        self, picture: Picture, bed: str, stay: Encounter | None, tasks: Mapping[str, list[Task]]
     ) -> dict[str, Any]:
         patient = picture.get(Patient, stay.patient_id) if stay else None
         of_stay = tasks.get(stay.id, []) if stay else []
@@ -185,6 +248,48 @@ class Projector:
         self._hub.put("task", task_id, task_row(picture, task, stay) if shown and task and stay else None)
 
 
+def _each(stay: Encounter, message: Readings) -> Iterator[Shown]:
+    """The values of one reading, each as a screen shows it."""
+    for value in message.values:
+        if value.code not in FLOW_CODES:
+            yield Shown(
+                encounter_id=stay.id,
+                code=value.code,
+                value=value.n,
+                unit=value.unit,
+                validity=value.validity,
+                effective=message.effective,
+                generation=message.generation,
+            )
+
+
+class Wards:
+    """Gives each ward's projector what concerns it, once per commit however many wards there are."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, projectors: dict[str, Projector]) -> None:
+        self._loop, self._projectors = loop, projectors
+
+    def committed(self, commit: Committed) -> None:
+        """Take note of a commit (writer's thread)."""
+        by_ward: dict[str, list[Change]] = {}
+        for change in commit.changes:
+            for ward in {change.ward, change.left or change.ward, *_wards_of_stay(change)}:
+                by_ward.setdefault(ward, []).append(change)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._apply, commit.picture, by_ward)
+
+    def _apply(self, picture: Picture, by_ward: dict[str, list[Change]]) -> None:
+        for_all = by_ward.pop(EVERY_WARD, None)
+        touched = self._projectors if for_all else by_ward.keys() & self._projectors.keys()
+        for ward in touched:
+            changes = [*by_ward.get(ward, ()), *(for_all or ())]
+            self._projectors[ward].apply(picture, changes)
+
+
+def _wards_of_stay(change: Change) -> set[str]:
+    return {one.ward for one in (change.old, change.new) if isinstance(one, Encounter)}
+
+
 def masked(name: str) -> str:
     """Mask a name for a wall: the family name and the last character stay, as 王*国; latin J*** S***."""
     words = name.split()
@@ -203,7 +308,7 @@ def _age(patient: Patient, now: datetime) -> int | None:
 
 
 def _allergy(picture: Picture, patient: Patient) -> str:
-    if any(allergy.patient_id == patient.id for allergy in picture.all(Allergy)):
+    if patient.id in picture.grouped(Allergy, "patient_id"):
         return "known"
     return patient.allergy_status
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from clinical.errors import RefusedError, UnavailableError, WardlinkError
 from server.dependencies import check_origin, context_of, current_session
 from server.live.hub import Hub, Screen
+from server.people import access
 from server.people.errors import SignInError
 from server.people.service import CLINICAL
 
@@ -24,9 +25,10 @@ _SIGN_IN, _REFUSED, _BAD = 4401, 4403, 4400
 @router.websocket("/ws/central")
 async def central(socket: WebSocket) -> None:
     """Serve one screen; closes with 4401 when nobody is signed in, 4403 from a foreign page."""
-    hub = await _admit(socket)
-    if hub is None:
+    admitted = await _admit(socket)
+    if admitted is None:
         return
+    hub, ward = admitted
     try:
         async with asyncio.timeout(HELLO_S):
             hello = await _message(socket)
@@ -37,10 +39,10 @@ async def central(socket: WebSocket) -> None:
         await _close(socket, _BAD)
         return
     screen = Screen(hub, socket, lanes=bool(hello.get("lanes", True)))
-    await _serve(socket, screen, hello)
+    await _serve(socket, screen, hello, ward)
 
 
-async def _admit(socket: WebSocket) -> Hub | None:
+async def _admit(socket: WebSocket) -> tuple[Hub, str] | None:
     """Check who asks before a single byte of patient data; the close code says why not."""
     context = context_of(socket)
     try:
@@ -48,20 +50,22 @@ async def _admit(socket: WebSocket) -> Hub | None:
         session.require(*CLINICAL)
         if "origin" in socket.headers:
             check_origin(socket)
-        ward = context.site.ward(socket.query_params.get("ward", context.site.first.id))
+        asked = socket.query_params.get("ward", "")
+        ward = context.site.ward(asked) if asked else access.home(context.site, session)
+        session.require_ward(ward.id)
     except WardlinkError as error:
         await socket.accept()
         await socket.close(_SIGN_IN if isinstance(error, SignInError) else _REFUSED, error.code)
         return None
     await socket.accept()
-    return context.hubs[ward.id]
+    return context.hubs[ward.id], ward.id
 
 
-async def _serve(socket: WebSocket, screen: Screen, hello: dict[str, Any]) -> None:
+async def _serve(socket: WebSocket, screen: Screen, hello: dict[str, Any], ward: str = "") -> None:
     tasks = {
         asyncio.create_task(_listen(socket, screen)),
         asyncio.create_task(screen.run(hello.get("epoch"), hello.get("seq", 0))),
-        asyncio.create_task(_still_signed_in(socket)),
+        asyncio.create_task(_still_signed_in(socket, ward)),
     }
     done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:
@@ -81,7 +85,7 @@ async def _serve(socket: WebSocket, screen: Screen, hello: dict[str, Any]) -> No
     await _close(socket, 1001)
 
 
-async def _still_signed_in(socket: WebSocket) -> None:
+async def _still_signed_in(socket: WebSocket, ward: str) -> None:
     """End with the session: a screen that nobody is signed in on shows no patient."""
     while True:
         await asyncio.sleep(RECHECK_S)
@@ -90,6 +94,7 @@ async def _still_signed_in(socket: WebSocket) -> None:
         except UnavailableError:
             continue  # the store rests; the screen goes on with what it has
         session.require(*CLINICAL)
+        session.require_ward(ward)
 
 
 async def _listen(socket: WebSocket, screen: Screen) -> None:

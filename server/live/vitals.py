@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from clinical.codes import CODES
 from clinical.limits import ADULT
 from clinical.records import Alarm, Generation, Validity
+
+_LOUDNESS = ("", "None", "Lo", "Me", "Hi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +29,20 @@ class Shown:
     generation: Generation
 
 
-def vital_row(bed: str, shown: Shown, alarms: Iterable[Alarm]) -> dict[str, Any]:
+Sounding = Mapping[tuple[str, object], str]
+"""Stay and code of every alarm that sounds, and its priority."""
+
+
+def sounding_by_code(alarms: Iterable[Alarm]) -> Sounding:
+    """Return the loudest priority per stay and code."""
+    found: dict[tuple[str, object], str] = {}
+    for alarm in alarms:
+        key = (alarm.encounter_id, alarm.params.get("code"))
+        found[key] = max(found.get(key, ""), alarm.priority.value, key=_LOUDNESS.index)
+    return found
+
+
+def vital_row(bed: str, shown: Shown, sounding: Sounding) -> dict[str, Any]:
     """Build the row of one value."""
     lo, hi = bounds(shown.code)
     return {
@@ -39,7 +55,7 @@ def vital_row(bed: str, shown: Shown, alarms: Iterable[Alarm]) -> dict[str, Any]
         "generation": shown.generation.value,
         "lo": lo,
         "hi": hi,
-        "alarm": _alarm_of(shown, alarms),
+        "alarm": sounding.get((shown.encounter_id, shown.code), ""),
     }
 
 
@@ -51,6 +67,7 @@ def text_of(code: str, value: Decimal | None) -> str | None:
     return str(round(value, known.decimals)) if known is not None else str(value)
 
 
+@cache
 def bounds(code: str) -> tuple[float | None, float | None]:
     """Return the default limits of a code, None where it has none."""
     limit = ADULT.get(code)
@@ -60,12 +77,3 @@ def bounds(code: str) -> tuple[float | None, float | None]:
         float(limit.low) if limit.low is not None else None,
         float(limit.high) if limit.high is not None else None,
     )
-
-
-def _alarm_of(shown: Shown, alarms: Iterable[Alarm]) -> str:
-    mine = [
-        alarm.priority.value
-        for alarm in alarms
-        if alarm.encounter_id == shown.encounter_id and alarm.params.get("code") == shown.code
-    ]
-    return max(mine, key=["None", "Lo", "Me", "Hi"].index, default="")

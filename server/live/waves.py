@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 from broker.messages import Wave
 from clinical.limits import ADULT
-from clinical.records import Encounter
-from server.devices.service import PRESENT
+from clinical.records import PRESENT, Encounter
 from server.live.hub import Hub
 from server.storage.picture import Picture
 
@@ -25,14 +25,16 @@ class Lanes:
         self._numbers: dict[str, int] = {}
         self._frames: dict[int, int] = {}
 
-    def show(self, picture: Picture, encounter_id: str, wave: Wave) -> None:
-        """Send one chunk to the screens of the bed's ward."""
-        stay = picture.get(Encounter, encounter_id)
-        if stay is None or stay.ward != self._ward or stay.status not in PRESENT:
+    def show(self, picture: Picture, waves: Iterable[tuple[Encounter, Wave]]) -> None:
+        """Send chunks, each with the stay it is filed on; nothing is made of them while no screen watches."""
+        if not self._hub.is_watched:
             return
-        lane = self._lane(stay.bed, wave)
-        self._frames[lane] = self._frames.get(lane, 0) + 1
-        self._hub.wave(frame(lane, self._frames[lane], wave))
+        for filed, wave in waves:
+            stay = picture.get(Encounter, filed.id)
+            if stay is not None and stay.ward == self._ward and stay.status in PRESENT:
+                lane = self._lane(stay.bed, wave)
+                self._frames[lane] = self._frames.get(lane, 0) + 1
+                self._hub.wave(frame(lane, self._frames[lane], wave))
 
     def _lane(self, bed: str, wave: Wave) -> int:
         key = f"{bed}/{wave.code}"

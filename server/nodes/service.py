@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -9,7 +10,10 @@ import msgspec
 from sqlalchemy import Connection, select, update
 
 from broker.messages import Status
+from clinical.records import Generation
+from server.storage import bulk
 from server.storage.codec import to_text
+from server.storage.columns import micros
 from server.storage.schema import device_places, nodes
 from server.storage.store import UnitOfWork
 
@@ -25,6 +29,8 @@ class NodeState:
     since: datetime | None = None
     seen: datetime | None = None
     waiting: int = 0
+    version: str = ""
+    generation: Generation = Generation.REAL
     devices: dict[str, str] = field(default_factory=dict)
     mounted: frozenset[str] = frozenset()  # devices fixed at its beds
 
@@ -32,7 +38,9 @@ class NodeState:
 def read_all(connection: Connection) -> list[NodeState]:
     """Every node the ward knows."""
     result = []
-    places = connection.execute(select(device_places)).all()
+    mounted: dict[tuple[str, str], list[str]] = {}
+    for place in connection.execute(select(device_places)):
+        mounted.setdefault((place.ward, place.bed), []).append(place.device_id)
     for row in connection.execute(select(nodes).order_by(nodes.c.id)):
         said = msgspec.json.decode(row.status, type=Status) if row.status else None
         beds = tuple(msgspec.json.decode(row.beds, type=list[str]))
@@ -45,10 +53,10 @@ def read_all(connection: Connection) -> list[NodeState]:
                 since=said.since if said else None,
                 seen=row.seen,
                 waiting=said.depth if said else 0,
+                version=said.version if said else "",
+                generation=said.generation if said else Generation.REAL,
                 devices=dict(said.devices) if said else {},
-                mounted=frozenset(
-                    place.device_id for place in places if place.ward == row.ward and place.bed in beds
-                ),
+                mounted=frozenset(device for bed in beds for device in mounted.get((row.ward, bed), ())),
             )
         )
     return result
@@ -62,7 +70,7 @@ def note_status(unit: UnitOfWork, status: Status) -> bool:
     return bool(changed.rowcount)
 
 
-def ensure(unit: UnitOfWork, node: str) -> None:
-    """Make a node known that the broker let in but no seed names: it serves no bed yet, and is seen."""
-    statement = unit.upsert("nodes").values(id=node, ward="", beds="[]", since=unit.now, status="")
-    unit.connection.execute(statement.on_conflict_do_nothing())
+def ensure_all(unit: UnitOfWork, names: Iterable[str]) -> None:
+    """Make nodes known that the broker let in but no seed names: they serve no bed yet, and are seen."""
+    rows = [(name, "", "[]", micros(unit.now), "") for name in sorted(names)]
+    bulk.add_missing(unit.connection, "nodes", ("id", "ward", "beds", "since", "status"), rows)

@@ -12,25 +12,19 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from broker.messages import Readings, Value
+from clinical import limits
 from clinical.alarms import Gate, timing
-from clinical.limits import ADULT, Limit
+from clinical.limits import ADULT, CONTINUOUS, Limit
 from clinical.policy import SitePolicy
-from clinical.records import Alarm, AlarmPriority, Encounter, Generation, Patient
+from clinical.records import PRESENT, USABLE, Alarm, AlarmPriority, Encounter, Generation, Patient
 from server.alarms import service as alarms
 from server.alarms import store as sources
-from server.devices.service import PRESENT
-from server.observations.service import USABLE
 from server.storage.store import UnitOfWork
 
-CONDITIONS = ("limit-low", "limit-high")
-CONTINUOUS = frozenset({
-    "MDC_PULS_OXIM_SAT_O2", "MDC_PULS_OXIM_PULS_RATE", "MDC_ECG_HEART_RATE", "MDC_PULS_RATE", "MDC_RESP_RATE",
-})  # fmt: skip
-"""Codes measured every second: in silence nothing is known. Any other value holds until the next one."""
+CONDITIONS = (limits.LOW, limits.HIGH)
 SILENT = timedelta(seconds=30)
 NEWEST = timedelta(seconds=60)
 """A reading older than this when it comes is history, whichever lane it came on."""
-ADULT_YEARS = 18
 
 
 class _Key(NamedTuple):
@@ -47,7 +41,7 @@ class _Watch:
     heard: datetime
     effective: datetime
     verdict: str = ""
-    critical: bool = False
+    priority: AlarmPriority = AlarmPriority.MEDIUM
     params: dict[str, str | float] = field(default_factory=dict)
     generation: Generation = Generation.REAL
     told: dict[str, AlarmPriority] = field(default_factory=dict)  # condition → priority, once it is on disk
@@ -82,6 +76,11 @@ class LimitWatch:
             if limit is not None and value.unit == limit.unit and value.validity in USABLE:
                 self._judge(unit, _Key(stay.id, message.device, value.code), limit, message, value)
 
+    def watched(self, unit: UnitOfWork) -> set[str]:
+        """Stays with a value that is, or just was, outside its limits."""
+        self._resume(unit)
+        return {key.encounter_id for key in self._watches}
+
     def tick(self, unit: UnitOfWork) -> None:
         """Let delays pass; what is no longer heard, or whose patient has left, alarms no longer."""
         self._resume(unit)
@@ -108,12 +107,9 @@ class LimitWatch:
                 return
             watch = self._watches[key] = self._new(unit.now, message.effective)
         watch.heard, watch.effective, watch.verdict = unit.now, message.effective, verdict
-        watch.critical, watch.generation = limit.is_critical(value.n), message.generation
+        watch.priority, watch.generation = limits.priority(limit, verdict, value.n), message.generation
         if verdict:
-            bound = limit.low if verdict == "limit-low" else limit.high
-            watch.params = {
-                "code": key.code, "unit": limit.unit, "measured": float(value.n), "limit": float(bound or 0),
-            }  # fmt: skip
+            watch.params = limits.params(limit, verdict, value.n)
         self._advance(unit, key, watch)
 
     def _gates(self) -> dict[str, Gate]:
@@ -134,8 +130,7 @@ class LimitWatch:
     @staticmethod
     def _begin(unit: UnitOfWork, key: _Key, watch: _Watch, name: str) -> None:
         """Say it until it is on disk, and again when it gets worse."""
-        critical = watch.critical and name == "limit-low" and watch.verdict == name
-        priority = AlarmPriority.HIGH if critical else AlarmPriority.MEDIUM
+        priority = watch.priority if watch.verdict == name else AlarmPriority.MEDIUM
         if watch.told.get(name) in {priority, AlarmPriority.HIGH}:
             return
         alarms.begin(unit, _seen(unit, key, watch, name, priority))
@@ -171,8 +166,7 @@ def _may_judge(unit: UnitOfWork, message: Readings, stay: Encounter) -> bool:
     patient = unit.get(Patient, stay.patient_id)
     if late or patient is None or stay.status not in PRESENT:
         return False
-    born = patient.birth_date
-    return born is None or (unit.now.date() - born).days >= ADULT_YEARS * 365.2425
+    return limits.is_adult(patient.birth_date, unit.now.date())
 
 
 def _seen(

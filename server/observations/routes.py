@@ -32,11 +32,16 @@ class Trend(BaseModel):
 
 
 @router.get("/unassigned")
-def read_unassigned(session: SignedInAs, context: Ctx) -> Worklist:
+def read_unassigned(
+    session: SignedInAs,
+    context: Ctx,
+    limit: Annotated[int, Query(ge=1, le=unassigned.MAX_ROWS)] = unassigned.MAX_ROWS,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> Worklist:
     """List readings that could not be filed safely, by device and reason."""
     session.require("nurse", "charge-nurse", "doctor", "manager", "engineer")
     with context.store.reading() as connection:
-        return Worklist(waiting=unassigned.worklist(connection))
+        return Worklist(waiting=unassigned.worklist(connection, session.sees, limit, offset))
 
 
 @router.get("/encounters/{encounter_id}/trend")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from clinical.records import Observation, Patient, Validity
-from clinical.scores.news2 import news2
+from clinical.records import USABLE, Observation, Patient, age_years
+from clinical.scores.news2 import MAX_AGE_MIN, news2
 from server.storage.picture import Picture
 from server.storage.store import UnitOfWork
 
-USABLE = frozenset({Validity.VALID, Validity.VALIDATED})
-_INPUTS = {
+INPUTS = {
     "rr": ("MDC_RESP_RATE",),
     "spo2": ("MDC_PULS_OXIM_SAT_O2",),
     "sbp": ("MDC_PRESS_BLD_NONINV_SYS",),
@@ -38,9 +37,8 @@ def keep_newest(unit: UnitOfWork, observation: Observation) -> None:
 def news2_of(picture: Picture, patient_id: str, now: datetime) -> dict[str, Any] | None:
     """NEWS2 of a patient when every input is there and fresh, else None: a missing score is never a zero."""
     patient = picture.get(Patient, patient_id)
-    newest = {name: _newest(picture, patient_id, codes) for name, codes in _INPUTS.items()}
-    oxygen = picture.get(Observation, observation_id(patient_id, OXYGEN))
-    consciousness = picture.get(Observation, observation_id(patient_id, CONSCIOUSNESS))
+    newest = {name: _newest(picture, patient_id, codes) for name, codes in INPUTS.items()}
+    oxygen, consciousness = (_fresh(picture, patient_id, code, now) for code in (OXYGEN, CONSCIOUSNESS))
     if patient is None or patient.birth_date is None or not all(newest.values()):
         return None
     values = {
@@ -50,7 +48,7 @@ def news2_of(picture: Picture, patient_id: str, now: datetime) -> dict[str, Any]
         name: (now - one.effective).total_seconds() / 60 for name, one in newest.items() if one is not None
     }
     score = news2(
-        age=(now.date() - patient.birth_date).days / 365.2425,
+        age=age_years(patient.birth_date, now.date()),
         rr=values.get("rr"),
         spo2=values.get("spo2"),
         sbp=values.get("sbp"),
@@ -61,6 +59,12 @@ def news2_of(picture: Picture, patient_id: str, now: datetime) -> dict[str, Any]
         ages_min=ages,
     )
     return {"total": score.total, "tier": score.tier} if score.total is not None else None
+
+
+def _fresh(picture: Picture, patient_id: str, code: str, now: datetime) -> Observation | None:
+    """Return what a nurse has entered, unless it is older than any input may be."""
+    one = picture.get(Observation, observation_id(patient_id, code))
+    return one if one is not None and now - one.effective <= timedelta(minutes=MAX_AGE_MIN) else None
 
 
 def _newest(picture: Picture, patient_id: str, codes: tuple[str, ...]) -> Observation | None:

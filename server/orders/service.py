@@ -8,13 +8,10 @@ from datetime import datetime
 from clinical.bedside_check import labels
 from clinical.errors import ConflictError, NotFoundError
 from clinical.policy import SitePolicy
-from clinical.records import Infusion, Order, Task
+from clinical.records import ENDED, FLOWING, Infusion, Order, Task
 from server.administrations import store as leases
-from server.devices.service import FLOWING
 from server.storage.store import UnitOfWork
 from server.tasks.service import replan
-
-CLOSED = frozenset({"stopped", "cancelled", "completed", "entered-in-error"})
 
 
 def place(unit: UnitOfWork, order: Order, policy: SitePolicy) -> Order:
@@ -48,7 +45,7 @@ def change(unit: UnitOfWork, order: Order, policy: SitePolicy) -> Order:
     before = get(unit, order.id)
     if _says_the_same(order, before):
         return before
-    if before.status in CLOSED:
+    if before.status in ENDED:
         raise ConflictError("order-closed", "the order has ended; place a new one under its own number")
     return _keep(unit, before, order, "order-change", actor=order.prescriber or "his", policy=policy)
 
@@ -60,11 +57,34 @@ def set_status(unit: UnitOfWork, order_id: str, status: str, at: datetime, polic
         NotFoundError: There is no such order.
     """
     before = get(unit, order_id)
-    if before.status == status or before.status in CLOSED:
+    if before.status == status or before.status in ENDED:
         return before
-    stopped_at = at if status in CLOSED else before.stopped_at
+    stopped_at = at if status in ENDED else before.stopped_at
     changed = replace(before, status=status, changed_at=at, stopped_at=stopped_at)
     return _keep(unit, before, changed, f"order-{status}", actor="his", policy=policy)
+
+
+def verify(unit: UnitOfWork, order_id: str, version: int, by: str, *, pharmacist: bool) -> Order:
+    """Note that a nurse, or a pharmacist, has checked this very version of an order (医嘱核对).
+
+    Raises:
+        NotFoundError: There is no such order.
+        ConflictError: It has changed since it was shown, or has ended.
+    """
+    order = get(unit, order_id)
+    if order.version != version:
+        raise ConflictError("order-changed", "the order has changed; read its newest version, then verify it")
+    if order.status in ENDED:
+        raise ConflictError("order-closed", "the order has ended; there is nothing to verify")
+    verified = replace(order, pharmacist_verified=True) if pharmacist else replace(order, nurse_verified=True)
+    if verified != order:
+        unit.put(verified)
+        role = "pharmacist" if pharmacist else "nurse"
+        unit.audit(
+            f"order-verify-{role}", actor=by, entity=f"order:{order.id}", patient=order.patient_id,
+            detail=f"version {version}",
+        )  # fmt: skip
+    return verified
 
 
 def _keep(

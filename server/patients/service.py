@@ -7,9 +7,9 @@ from datetime import datetime
 
 from clinical.errors import ConflictError, NotFoundError
 from clinical.policy import SitePolicy
-from clinical.records import Encounter, Order, Patient, Wristband
+from clinical.records import PRESENT, Encounter, Order, Patient, Wristband
 from server.alarms import service as alarms
-from server.devices.service import PRESENT, follow_bed, release_encounter
+from server.devices.service import follow_bed, release_encounter
 from server.orders import service as orders
 from server.storage.store import UnitOfWork
 from server.wristbands import service as wristbands

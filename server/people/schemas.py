@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from clinical.bedside_check.model import CheckRequest
+from clinical.confirmation import Purpose
 from clinical.exchange import Ward
 from clinical.records import Practitioner
+from server.people.access import Grant
 
 
 class _Shape(BaseModel):
@@ -20,6 +25,22 @@ class SignIn(_Shape):
     badge: str = Field(min_length=1, max_length=200, examples=["N20713"])
     pin: str = Field(min_length=1, max_length=64, examples=["2580"])
     handheld: str = Field(default="", max_length=96, examples=["pda-01"])
+
+
+class Confirm(_Shape):
+    """Another person's badge and PIN, and the check they stand behind.
+
+    ``task_id`` and ``codes`` are those of the check's answer: the task it found, the findings that this
+    person accepts. ``value`` is what they have calculated on their own, for ``blind-calculation``.
+    """
+
+    badge: str = Field(min_length=1, max_length=200, examples=["N20488"])
+    pin: str = Field(min_length=1, max_length=64, examples=["1470"])
+    purpose: Purpose
+    request: CheckRequest
+    task_id: str = Field(default="", max_length=200)
+    codes: list[Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,40}$")]] = Field(default=[], max_length=40)
+    value: Annotated[Decimal, Field(gt=0, lt=1_000_000, max_digits=16)] | None = None
 
 
 class OneTime(_Shape):
@@ -63,3 +84,15 @@ class OneTimeCode(_Shape):
 
     code: str
     expires: datetime
+
+
+class BreakGlass(_Shape):
+    """Why another ward has to be opened now."""
+
+    reason: str = Field(min_length=5, max_length=500, examples=["rescue team called to bed 12"])
+
+
+class Grants(_Shape):
+    """Who opened a ward, newest first."""
+
+    grants: list[Grant]

@@ -48,6 +48,28 @@ class Session:
     kind: str  # bearer, web
     handheld: str
     expires: datetime
+    opened: frozenset[str] = frozenset()  # other wards, by break-glass (server.people.access)
+
+    def sees(self, ward: str) -> bool:
+        """Whether what belongs to a ward is the person's to see; what belongs to none is everybody's."""
+        own = self.practitioner.wards
+        return not ward or not own or ward in own or ward in self.opened
+
+    def is_guest(self, ward: str) -> bool:
+        """Whether the ward is open to the person by break-glass alone."""
+        own = self.practitioner.wards
+        return ward in self.opened and bool(own) and ward not in own
+
+    def require_ward(self, ward: str) -> None:
+        """Let only people of a ward go on.
+
+        Raises:
+            RefusedError: The ward is not theirs.
+        """
+        if not self.sees(ward):
+            raise RefusedError(
+                "other-ward", "this belongs to another ward; open it with a reason if you must"
+            )
 
     @property
     def is_clinical(self) -> bool:
@@ -106,6 +128,21 @@ def sign_in(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tup
         SignInError: Badge and PIN do not belong together, or the person is not active.
         TooManyAttemptsError: The badge is locked for a while.
     """
+    person, pin_hash = prove(store, limits, doors, attempt)
+    return store.write(
+        lambda unit: _open_after_pin(unit, limits, person, pin_hash, attempt.pin, attempt.handheld)
+    )
+
+
+def prove(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple[Practitioner, str]:
+    """Return who holds badge and PIN, and the PIN's hash; slow by design.
+
+    The caller forgets the failed attempts of the person in the transaction that follows.
+
+    Raises:
+        SignInError: Badge and PIN do not belong together, or the person is not active.
+        TooManyAttemptsError: The badge is locked for a while.
+    """
     badge, pin, handheld = badge_number(attempt.badge), attempt.pin, attempt.handheld
     doors.reserve(badge, attempt.place, store.clock(), attempts=limits.attempts, lockout=limits.lockout)
     credential = store.write(lambda unit: _reserve_attempt(unit, limits, badge, handheld))
@@ -120,11 +157,8 @@ def sign_in(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tup
         raise SignInError(
             "sign-in", "badge and PIN do not belong together; scan the badge again and type the PIN"
         )
-    opened = store.write(
-        lambda unit: _open_after_pin(unit, limits, person, credential.pin_hash, pin, handheld)
-    )
     doors.opened(badge, attempt.place, attempt.address)
-    return opened
+    return person, str(credential.pin_hash)
 
 
 def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str, handheld: str) -> Row[Any] | None:
@@ -204,6 +238,7 @@ def session_of(store: Store, token: str) -> Session:
     """
     with store.reading() as connection:
         row = people.session_of(connection, digest(token))
+        opened = people.open_wards(connection, row.practitioner_id, store.clock()) if row else frozenset()
     person = store.picture.get(Practitioner, row.practitioner_id) if row else None
     if (
         row is None
@@ -213,7 +248,14 @@ def session_of(store: Store, token: str) -> Session:
         or row.expires <= store.clock()
     ):
         raise SignInError("session", "your session has ended; sign in again")
-    return Session(id=row.id, practitioner=person, kind=row.kind, handheld=row.handheld, expires=row.expires)
+    return Session(
+        id=row.id,
+        practitioner=person,
+        kind=row.kind,
+        handheld=row.handheld,
+        expires=row.expires,
+        opened=opened,
+    )
 
 
 def sign_out(store: Store, session: Session) -> None:

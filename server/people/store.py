@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from server.storage.schema import credentials, one_time_codes, sessions
+from server.storage.schema import credentials, one_time_codes, sessions, ward_grants
 
 
 def credential_of(connection: Connection, badge: str) -> Row[Any] | None:
@@ -82,3 +82,12 @@ def use_code(connection: Connection, code_hash: str, now: datetime) -> str | Non
         return None
     connection.execute(update(one_time_codes).where(one_time_codes.c.code_hash == code_hash).values(used=now))
     return str(row.practitioner_id)
+
+
+def open_wards(connection: Connection, practitioner: str, now: datetime) -> frozenset[str]:
+    """The wards a person has opened with break-glass and that are still open."""
+    table = ward_grants
+    wards = connection.scalars(
+        select(table.c.ward).where(table.c.practitioner_id == practitioner, table.c.expires > now)
+    )
+    return frozenset(wards)

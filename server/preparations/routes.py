@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
 
 from clinical.records import Bag
 from server.dependencies import Ctx, SignedInAs
-from server.preparations import service
+from server.preparations import contents, service
+from server.sync.sound import check_sound
 
 router = APIRouter(tags=["preparations"])
 _ROLES = ("nurse", "charge-nurse", "pharmacist")
@@ -18,7 +20,27 @@ _ROLES = ("nurse", "charge-nurse", "pharmacist")
 def label(task_id: Annotated[str, Path(max_length=200)], session: SignedInAs, context: Ctx) -> Bag:
     """Label a bag for a task; the label is printed from the answer."""
     session.require(*_ROLES)
-    return context.store.write(lambda unit: service.label(unit, task_id, session.practitioner.id))
+    return context.store.write(
+        lambda unit: service.label(unit, task_id, session.practitioner.id, context.site.policy)
+    )
+
+
+class Scanned(BaseModel):
+    """The code of a package as the scanner read it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    raw: str = Field(min_length=1, max_length=512)
+
+
+@router.post("/bags/{bag_id}/contents", status_code=201)
+def fill(
+    bag_id: Annotated[str, Path(max_length=96)], body: Scanned, session: SignedInAs, context: Ctx
+) -> Bag:
+    """Scan one package into a bag that is being made up."""
+    session.require(*_ROLES)
+    check_sound(body.raw)
+    policy, by = context.site.policy, session.practitioner.id
+    return context.store.write(lambda unit: contents.add(unit, policy, bag_id, body.raw, by))
 
 
 @router.post("/bags/{bag_id}/check")

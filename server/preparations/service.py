@@ -13,17 +13,18 @@ from datetime import timedelta
 
 from clinical.bedside_check import labels
 from clinical.errors import ConflictError, NotFoundError
+from clinical.policy import SitePolicy
 from clinical.records import Bag, Order, Task
+from clinical.windows import WAITING
 from server.storage.store import UnitOfWork
-from server.tasks.service import WAITING
 
-BEYOND_USE = timedelta(hours=24)
-"""A mixed bag at room temperature is not used after this long (USP <797> category 1 allows 12-24 h)."""
-_OPEN = frozenset({"labelled", "prepared", "checked"})
+OPEN = frozenset({"labelled", "prepared", "checked"})
 
 
-def label(unit: UnitOfWork, task_id: str, by: str) -> Bag:
+def label(unit: UnitOfWork, task_id: str, by: str, policy: SitePolicy) -> Bag:
     """Label and prepare a bag for a task; the open one when there is one already.
+
+    The site's policy says how long a mixed bag may be used.
 
     Raises:
         NotFoundError: There is no such task.
@@ -35,14 +36,14 @@ def label(unit: UnitOfWork, task_id: str, by: str) -> Bag:
         raise NotFoundError("unknown-task", "there is no such task")
     of_task = [bag for bag in unit.all(Bag) if bag.task_id == task_id]
     current = next(
-        (bag for bag in of_task if bag.state in _OPEN and labels.state(bag, order) == "valid"), None
+        (bag for bag in of_task if bag.state in OPEN and labels.state(bag, order) == "valid"), None
     )
     if current is not None:
         return current
     if task.status not in WAITING:
         raise ConflictError("task-closed", "this task is not waiting any more; nothing is prepared for it")
     for outdated in of_task:
-        if outdated.state in _OPEN:
+        if outdated.state in OPEN:
             unit.put(replace(outdated, state="void"))
     bag = Bag(
         id=_bag_id(task_id, len(of_task)),
@@ -51,7 +52,7 @@ def label(unit: UnitOfWork, task_id: str, by: str) -> Bag:
         patient_id=task.patient_id,
         task_id=task_id,
         printed_at=unit.now,
-        beyond_use=unit.now + BEYOND_USE,
+        beyond_use=unit.now + timedelta(hours=policy.care.infusion.beyond_use_h),
         prepared_by=by,
         state="prepared",
     )
@@ -74,12 +75,22 @@ def check(unit: UnitOfWork, bag_id: str, by: str) -> Bag:
         return bag
     if bag.prepared_by == by:
         raise ConflictError("same-person", "a prepared bag is checked by another person")
-    if bag.state not in _OPEN:
+    if bag.state not in OPEN:
         raise ConflictError("bag-closed", "this bag is void, running or used")
+    missing = missing_of(unit, bag)
+    if bag.contents and missing:
+        raise ConflictError("bag-incomplete", f"{len(missing)} drug(s) of the order were not scanned into it")
     checked = replace(bag, state="checked", checked_by=by)
     unit.put(checked)
     unit.audit("bag-check", actor=by, entity=f"bag:{bag.id}", patient=bag.patient_id)
     return checked
+
+
+def missing_of(unit: UnitOfWork, bag: Bag) -> tuple[str, ...]:
+    """Return the products of the bag's order that were not scanned into it."""
+    order = unit.get(Order, bag.order_id)
+    inside = {one.product_id for one in bag.contents}
+    return tuple(line.product_id for line in order.items if line.product_id not in inside) if order else ()
 
 
 def _bag_id(task_id: str, number: int) -> str:

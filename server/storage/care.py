@@ -22,7 +22,7 @@ from server.storage import schema
 from server.storage.codec import from_text
 from server.storage.engine import MIGRATIONS, open_engine
 
-_SECRET = frozenset({"credentials", "sessions", "one_time_codes"})
+_SECRET = frozenset({"credentials", "sessions", "one_time_codes", "confirmations"})
 """Tables that hold what opens doors: never exported."""
 _BATCH = 1_000
 

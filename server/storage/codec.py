@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from clinical.care_records import BloodUnit, RunningSkinTest, Specimen, TransfusionEntry
+from clinical.chart_records import Assessment, CriticalValue, FluidRecord, Handover, Round
 from clinical.records import (
     Administration,
     Alarm,
@@ -28,6 +30,7 @@ from clinical.records import (
     Patient,
     Practitioner,
     Product,
+    SkinTest,
     Task,
     Wristband,
 )
@@ -49,6 +52,16 @@ Record = (
     | Association
     | Observation
     | Alarm
+    | SkinTest
+    | RunningSkinTest
+    | BloodUnit
+    | TransfusionEntry
+    | Specimen
+    | FluidRecord
+    | Assessment
+    | Round
+    | CriticalValue
+    | Handover
 )
 R = TypeVar("R", bound=Record)
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from server.storage.columns import Counter, Instant
@@ -165,6 +166,36 @@ one_time_codes = Table(
     Column("used", Instant),
 )
 
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("practitioner_id", String(96), nullable=False),  # who typed the PIN
+    Column("operator", String(96), nullable=False),  # for whom
+    Column("purpose", String(20), nullable=False),  # witness, prescriber, blind-calculation
+    Column("question", String(64), nullable=False),  # digest of what was asked, see clinical.confirmation
+    Column("codes", Text, nullable=False),  # findings that are accepted, comma separated
+    Column("value", String(40), nullable=False),  # calculated blindly; empty otherwise
+    Column("created", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("used_by", String(96)),  # id of the event that used it up
+    Index("ix_confirmations_expires", "expires"),
+)
+
+ward_grants = Table(
+    "ward_grants",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("practitioner_id", String(96), nullable=False),
+    Column("ward", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("opened", Instant, nullable=False),
+    Column("expires", Instant, nullable=False),
+    Index("ix_ward_grants_practitioner", "practitioner_id", "expires"),
+    Index("ix_ward_grants_ward", "ward", "opened"),
+)
+"""Break-glass: who opened another ward, why, until when."""
+
 audit = Table(
     "audit",
     metadata,
@@ -183,8 +214,7 @@ audit = Table(
 samples = Table(
     "samples",
     metadata,
-    Column("n", Counter, primary_key=True, autoincrement=True),
-    Column("id", String(96), nullable=False, unique=True),
+    Column("id", String(96), nullable=False),
     Column("device_id", String(96), nullable=False),
     Column("node", String(64), nullable=False),
     Column("outbox", String(96), nullable=False),
@@ -197,16 +227,74 @@ samples = Table(
     Column("generation", String(8), nullable=False),
     Column("clock", String(16), nullable=False),
     Column("uncertainty_ms", Integer, nullable=False),
-    Column("codes", Text, nullable=False),  # JSON: {code: [value, unit, validity]}
+    Column("layout", Integer, nullable=False),  # which values, in which order: sample_layouts
+    Column("vals", LargeBinary, nullable=False),  # float64 side by side, NaN = none (server.storage.values)
+    Column("validity", LargeBinary, nullable=False),  # one byte a value; empty = all valid
     Index("ix_samples_encounter", "encounter_id", "effective"),
-    Index("ix_samples_unassigned", "unassigned", "device_id"),
+    Index(
+        "ix_samples_unassigned",
+        "unassigned",
+        "device_id",
+        postgresql_where=text("unassigned <> ''"),
+        sqlite_where=text("unassigned <> ''"),
+    ),
+    postgresql_partition_by="RANGE (effective)",
 )
+"""One row per device sample. No unique id: see :mod:`server.ingest.repeats`. Day partitions on PostgreSQL."""
+
+sample_layouts = Table(
+    "sample_layouts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("codes", Text, nullable=False, unique=True),  # JSON: [[code, unit], …] in the order of the values
+)
+
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("encounter_id", String(200), primary_key=True),
+    Column("minute", Instant, primary_key=True),  # its beginning
+    Column("device_id", String(96), primary_key=True),
+    Column("layout", Integer, primary_key=True, autoincrement=False),
+    Column("stats", LargeBinary, nullable=False),  # float32: lows, highs, means, counts of usable values
+    Index("ix_rollups_minute", "minute"),
+)
+
+rollups_due = Table(
+    "rollups_due",
+    metadata,
+    Column("encounter_id", String(200), primary_key=True),
+    Column("minute", Instant, primary_key=True),
+)
+"""Minutes to be made again from their samples: something came late, or the server was away meanwhile."""
+
+last_values = Table(
+    "last_values",
+    metadata,
+    Column("id", String(300), primary_key=True),
+    Column("patient_id", String(200), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("seq", Counter, nullable=False),
+    Column("ward", String(64), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("effective", Instant, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""The newest value of each code of each patient: the facts of kind ``observations``, without history."""
+
+device_hearers = Table(
+    "device_hearers",
+    metadata,
+    Column("device_id", String(96), primary_key=True),
+    Column("node", String(64), primary_key=True),
+    Column("outbox", String(96), primary_key=True),
+)
+"""Who has sent samples of a device: only one that several have sent can be there twice."""
 
 waves = Table(
     "waves",
     metadata,
-    Column("n", Counter, primary_key=True, autoincrement=True),
-    Column("id", String(96), nullable=False, unique=True),
+    Column("id", String(96), nullable=False),
     Column("device_id", String(96), nullable=False),
     Column("node", String(64), nullable=False),
     Column("effective", Instant, nullable=False),
@@ -219,9 +307,24 @@ waves = Table(
     Column("base", Float, nullable=False),
     Column("generation", String(8), nullable=False),
     Column("samples", LargeBinary, nullable=False),
-    Index("ix_waves_encounter", "encounter_id", "code", "effective"),
-    Index("ix_waves_effective", "effective"),
+    Index("ix_waves_encounter", "encounter_id", "effective"),
+    postgresql_partition_by="RANGE (effective)",
 )
+
+alarm_clips = Table(
+    "alarm_clips",
+    metadata,
+    Column("alarm_id", String(96), primary_key=True),
+    Column("code", String(64), primary_key=True),
+    Column("effective", Instant, primary_key=True),
+    Column("device_id", String(96), nullable=False),
+    Column("unit", String(24), nullable=False),
+    Column("rate_hz", Float, nullable=False),
+    Column("gain", Float, nullable=False),
+    Column("base", Float, nullable=False),
+    Column("samples", LargeBinary, nullable=False),
+)
+"""Waves around the start of an alarm, copied out before their retention ends."""
 
 node_events = Table(
     "node_events",

@@ -13,6 +13,7 @@ from datetime import timedelta
 from clinical.exchange import (
     AdministrationRecorded,
     AlarmAcknowledged,
+    CareRecorded,
     Event,
     InfusionChanged,
     InfusionStarted,
@@ -20,7 +21,9 @@ from clinical.exchange import (
 )
 from clinical.policy import SitePolicy
 from clinical.records import Practitioner
+from server.people import confirmations
 from server.people import store as people
+from server.people.access import SUBJECTS
 from server.people.service import ACKNOWLEDGING, CLINICAL, Session
 from server.storage.store import UnitOfWork
 
@@ -28,7 +31,7 @@ AHEAD = timedelta(minutes=1)
 """How far a handheld's clock may be ahead before its word on the time is doubted."""
 SLACK = timedelta(minutes=2)
 """How far clocks may be apart when an event is held against the life of a session."""
-DOSES = (AdministrationRecorded, InfusionStarted, InfusionChanged)
+DOSES = (AdministrationRecorded, InfusionStarted, InfusionChanged, CareRecorded)
 """What says that something happened to a patient."""
 
 
@@ -58,7 +61,24 @@ def _doubt(unit: UnitOfWork, session: Session, event: Event, policy: SitePolicy)
         return "operator-unproven"
     person = unit.get(Practitioner, event.operator)
     roles = set(person.roles) if person is not None else set()
+    if _is_elsewhere(unit, session, event):
+        return "other-ward"
+    return _without_right(roles, event, policy) or _second(unit, event)
+
+
+def _without_right(roles: set[str], event: Event, policy: SitePolicy) -> str:
     return "" if isinstance(event, ScanRefused) or roles & set(_wanted(event, policy)) else "role"
+
+
+def _second(unit: UnitOfWork, event: Event) -> str:
+    """Whether somebody the event claims beside its person has not proven that they were there."""
+    if isinstance(event, CareRecorded) and not event.request.confirmations:
+        return ""  # the second person of blood and skin tests shows by own scans and readings
+    reason = confirmations.against(unit, event)
+    if not reason:
+        return ""
+    unit.audit("second-person", actor=event.operator, entity=f"event:{event.id}", detail=reason)
+    return reason if reason == confirmations.OFFLINE else confirmations.UNPROVEN
 
 
 def _wanted(event: Event, policy: SitePolicy) -> tuple[str, ...]:
@@ -80,3 +100,16 @@ def is_proven(unit: UnitOfWork, session: Session, event: Event) -> bool:
         row.created - SLACK <= event.sent <= min(row.ended or row.expires, row.expires) + SLACK
         for row in rows
     )
+
+
+def _is_elsewhere(unit: UnitOfWork, session: Session, event: Event) -> bool:
+    """Whether it is about a patient of a ward that is not the person's, and was already then."""
+    for name, kind in SUBJECTS.items():
+        record_id = getattr(event, name, "")
+        entry = unit.view.entry(kind, record_id) if record_id else None
+        if entry is None or session.sees(entry.ward):
+            continue
+        stays = unit.stays_of(str(getattr(entry.record, "patient_id", "")))
+        moved = max((stay.moved_at for stay in stays if stay.moved_at is not None), default=None)
+        return moved is None or event.at >= moved
+    return False

@@ -13,6 +13,8 @@ from clinical.errors import BadInputError
 from clinical.exchange import (
     AdministrationRecorded,
     AlarmAcknowledged,
+    CareRecorded,
+    Charted,
     CheckEvaluated,
     DeviceAssociated,
     DeviceReleased,
@@ -25,6 +27,7 @@ from clinical.exchange import (
 )
 from server.administrations import service as administrations
 from server.alarms import service as alarms
+from server.chart import service as chart
 from server.devices import service as devices
 from server.infusions import service as infusions
 from server.people.service import Session
@@ -34,7 +37,21 @@ from server.storage.codec import to_text
 from server.storage.store import Store, UnitOfWork
 from server.sync.authority import Standing, standing
 from server.sync.sound import check_sound
+from server.worklist import record as care
 
+Immediate = (
+    CheckEvaluated
+    | AdministrationRecorded
+    | InfusionStarted
+    | InfusionChanged
+    | PatrolRecorded
+    | Charted
+    | DeviceAssociated
+    | DeviceReleased
+    | AlarmAcknowledged
+    | ScanRefused
+)
+"""Events that are applied first and doubted afterwards; a step of care weighs the doubt itself."""
 _TYPES = {
     kind.__dataclass_fields__["type"].default: TypeAdapter(kind)
     for kind in (
@@ -43,6 +60,8 @@ _TYPES = {
         InfusionStarted,
         InfusionChanged,
         PatrolRecorded,
+        CareRecorded,
+        Charted,
         DeviceAssociated,
         DeviceReleased,
         AlarmAcknowledged,
@@ -136,6 +155,8 @@ def _judged(unit: UnitOfWork, site: Site, found: Standing) -> Outcome:
     """Apply an event with what stands against its person or time; an answer that is worse already stays."""
     if found.refused:
         return Outcome(event_id=found.event.id, status="refused", code=found.refused)
+    if isinstance(found.event, CareRecorded):
+        return care.record(unit, site, found.event, found.flagged)
     outcome = _dispatch(unit, site, found.event)
     if not found.flagged or outcome.status == "refused":
         return outcome
@@ -145,7 +166,7 @@ def _judged(unit: UnitOfWork, site: Site, found: Standing) -> Outcome:
     return replace(outcome, status="accepted-exception", code=found.flagged)
 
 
-def _dispatch(unit: UnitOfWork, site: Site, event: Event) -> Outcome:  # noqa: PLR0911 - one per event type
+def _dispatch(unit: UnitOfWork, site: Site, event: Immediate) -> Outcome:  # noqa: C901, PLR0911 - one case per event
     match event:
         case CheckEvaluated():
             return administrations.record_evaluation(unit, event)
@@ -157,6 +178,8 @@ def _dispatch(unit: UnitOfWork, site: Site, event: Event) -> Outcome:  # noqa: P
             return infusions.record_changed(unit, event)
         case PatrolRecorded():
             return infusions.record_patrol(unit, event)
+        case Charted():
+            return chart.record(unit, event)
         case DeviceAssociated():
             return devices.record_associated(unit, event)
         case DeviceReleased():

@@ -23,7 +23,8 @@ class Cursor:
 def changes(picture: Picture, site: Site, ward_id: str, cursor: Cursor, at: datetime) -> Changes:
     """Answer what changed after ``cursor``; everything when the cursor is not of this store."""
     ward = site.ward(ward_id)
-    complete = cursor.since == 0 or cursor.epoch != picture.epoch or cursor.since > picture.cursor
+    foreign = cursor.epoch != picture.epoch or cursor.since > picture.cursor
+    complete = foreign or cursor.since == 0 or cursor.since < picture.floor
     since = 0 if complete else cursor.since
     return Changes(
         epoch=picture.epoch,

@@ -6,29 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from clinical import specimens
+from clinical.care_records import Specimen
 from clinical.policy import SitePolicy
-from clinical.records import Order, Task, TaskStatus
+from clinical.records import ENDED, FOLLOW_UPS, Order, Task, TaskStatus
 from clinical.schedule import plan
-from clinical.windows import task_status
+from clinical.windows import WAITING, task_status
 from server.storage.store import UnitOfWork
 
 HORIZON = timedelta(hours=24)
 LOOK_BACK = timedelta(hours=4)
 """How far back a new order may still create tasks: doses of an order that reached us late stay visible."""
-
-WAITING = frozenset({TaskStatus.PENDING, TaskStatus.DUE, TaskStatus.OVERDUE})
-FLOWING = frozenset({TaskStatus.RUNNING, TaskStatus.PAUSED})
-DONE = frozenset(
-    {
-        TaskStatus.GIVEN,
-        TaskStatus.PARTIAL,
-        TaskStatus.RUNNING,
-        TaskStatus.PAUSED,
-        TaskStatus.COMPLETED,
-        TaskStatus.STOPPED_EARLY,
-    }
-)
-"""States in which something has gone into the patient."""
 
 
 def replan(unit: UnitOfWork, order: Order, policy: SitePolicy) -> None:
@@ -36,8 +24,10 @@ def replan(unit: UnitOfWork, order: Order, policy: SitePolicy) -> None:
 
     Idempotent: a slot has the same task id in every version of the order.
     """
-    existing = {task.id: task for task in unit.all(Task) if task.order_id == order.id}
-    if order.status in {"stopped", "cancelled", "completed", "entered-in-error"}:
+    existing = {
+        task.id: task for task in unit.all(Task) if task.order_id == order.id and task.kind not in FOLLOW_UPS
+    }
+    if order.status in ENDED:
         _end_waiting(unit, existing, order)
         return
     since = max(order.start, unit.now - LOOK_BACK)
@@ -50,6 +40,16 @@ def replan(unit: UnitOfWork, order: Order, policy: SitePolicy) -> None:
             merged = replace(task, changed_at=before.changed_at)
             unit.put(_advanced(merged, order, planned, unit.now))
     _cancel_dropped(unit, existing, planned, since)
+    if order.kind == "specimen":
+        _plan_tubes(unit, order, planned.values())
+
+
+def _plan_tubes(unit: UnitOfWork, order: Order, planned: Iterable[Task]) -> None:
+    """Let every planned sample have its tube; one that was printed or taken stays as it is."""
+    for task in planned:
+        tube = specimens.planned(order, task)
+        if unit.get(Specimen, tube.id) is None:
+            unit.put(tube)
 
 
 def _advanced(task: Task, order: Order, slots: Mapping[str, Task], now: datetime) -> Task:

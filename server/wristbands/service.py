@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clinical.errors import ConflictError, NotFoundError
-from clinical.records import Encounter, Patient, Wristband
-from server.devices.service import PRESENT
+from clinical.records import PRESENT, Encounter, Patient, Wristband
 from server.people.service import Session
 from server.storage.store import UnitOfWork
 from server.wristbands import store as serials

@@ -35,7 +35,7 @@ def test_the_rules_the_configuration_and_the_contract_are_printed(
         "use_identity_as_username true", "use_username_as_clientid true",
         "tls_version tlsv1.2",
         "persistence true",
-        "autosave_interval 5", "max_inflight_messages 1000", "max_queued_messages 200000",
+        "autosave_interval 5", "max_inflight_messages 20000", "max_queued_messages 200000",
     ):  # fmt: skip
         assert line in config
     assert main(["broker", "asyncapi"]) == 0

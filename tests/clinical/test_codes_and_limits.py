@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
 
-from clinical.codes import CODES, by_loinc, by_mdc
+from clinical import limits
+from clinical.codes import CODES, SOURCES, by_loinc, by_mdc
 from clinical.limits import ADULT
 from clinical.policy import SitePolicy
+from clinical.records import AlarmPriority
 
 pytestmark = [pytest.mark.requirement("R-CLIN-31"), pytest.mark.hazard("H-CLIN-10")]
 
@@ -38,6 +41,47 @@ def test_everything_that_has_limits_or_conditions_is_in_the_table_with_its_unit(
         assert (limit.high or limit.absolute_high) <= limit.absolute_high
         assert limit.source
     assert {condition.measure for condition in SitePolicy.default().conditions} <= set(CODES)
+
+
+def test_every_row_names_who_defines_it_and_what_is_still_to_be_confirmed():
+    for ref, code in CODES.items():
+        assert code.source
+        assert set(code.source) <= set(SOURCES), ref
+        assert (code.source[0] == "LOCAL") is (code.mdc is None)
+        assert not code.review or code.review.startswith("pending: ")
+        assert code.review or not code.loinc or code.source[-1] in {"VS", "LN", "MII"}
+    pending = {ref for ref, code in CODES.items() if code.review}
+    assert pending == {"MDC_PULS_OXIM_PLETH", "MDCX_OXYGEN", "MDCX_SEDATION_RASS"}
+
+
+@pytest.mark.parametrize(
+    ("ref", "partition", "code"),
+    [
+        ("MDC_PULS_OXIM_PERF_REL", 2, 19376), ("MDC_TEMP_AXILLA", 2, 57380), ("MDC_CONC_GLU_GEN", 2, 28948),
+        ("MDC_CONC_K_GEN", 2, 28944), ("MDC_VOL_FLUID_DELIV_TOTAL", 2, 26921), ("MDC_TEMP_ORAL", 2, 57352),
+        ("MDC_ATTR_VAL_BATT_CHARGE", 1, 2460),
+    ],
+)  # fmt: skip
+def test_a_number_is_its_partition_and_its_code(ref, partition, code):
+    assert CODES[ref].mdc == partition * 65536 + code
+
+
+def test_an_alarm_says_the_bound_that_was_crossed_and_how_loud_it_is():
+    saturation = ADULT["MDC_PULS_OXIM_SAT_O2"]
+    assert limits.priority(saturation, limits.LOW, Decimal(79)) is AlarmPriority.HIGH
+    assert limits.priority(saturation, limits.LOW, Decimal(80)) is AlarmPriority.MEDIUM
+    assert limits.priority(ADULT["MDC_CONC_K_GEN"], limits.HIGH, Decimal(1)) is AlarmPriority.MEDIUM
+    said = limits.params(ADULT["MDC_PULS_RATE"], limits.HIGH, Decimal(130))
+    assert said == {"code": "MDC_PULS_RATE", "unit": "/min", "measured": 130.0, "limit": 120.0}
+    assert limits.params(saturation, limits.LOW, Decimal(85))["limit"] == 90.0
+    assert limits.params(saturation, limits.HIGH, Decimal(101))["limit"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("born", "adult"), [(None, True), (date(2008, 3, 2), True), (date(2008, 3, 3), False)]
+)
+def test_limits_of_adults_begin_with_the_eighteenth_birthday(born, adult):
+    assert limits.is_adult(born, date(2026, 3, 2)) is adult
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical import commit
-from clinical.bedside_check.model import CheckResult, Finding, Right, Severity, Verdict, Word
+from clinical.bedside_check.model import (
+    Action,
+    CheckResult,
+    Finding,
+    OverrideClass,
+    Right,
+    Severity,
+    Verdict,
+    Word,
+)
 from clinical.commit import Act
 from clinical.records import TaskStatus
-from tests.support.bedside import NOON, TABLET_ORDER, TABLET_TASK
+from tests.support.bedside import NOON, POLICY, TABLET_ORDER, TABLET_TASK
 from tests.support.bedside import given as had
 
 pytestmark = [pytest.mark.requirement("R-CLIN-56"), pytest.mark.hazard("H-CLIN-03")]
@@ -63,6 +72,7 @@ def test_a_refusal_after_a_give_is_an_exception_and_a_give_after_a_refusal_is_no
         ({"status": "on-hold", "changed_at": TEN}, "ORD-ON-HOLD"),
         ({"status": "on-hold", "changed_at": TEN + MINUTE}, ""),
         ({"end": TEN}, "ORD-ENDED"),
+        ({"status": "completed"}, "ORD-ENDED"),
         ({"end": TEN + MINUTE}, ""),
         ({"version": 2}, "ORD-CHANGED"),
         ({"version": 2, "changed_at": TEN}, "ORD-CHANGED"),
@@ -109,13 +119,31 @@ def test_a_check_run_again_speaks_only_of_the_act(findings, code):
     assert judge(recheck=result(*findings))[1] == code
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"task_id": TABLET_TASK.id}, ""),
+        ({"task_id": "other"}, "check-incomplete"),
+        ({"task_id": TABLET_TASK.id, "needs": ("site",)}, "check-incomplete"),
+    ],
+)
+def test_a_check_that_would_have_asked_for_more_makes_an_exception(change, code):
+    act = replace(ACT, action=Action.GIVE)
+    assert judge(act, recheck=replace(result(), **change))[1] == code
+    assert (
+        judge(replace(act, action=Action.HOLD), recheck=replace(result(), **change))[1] == "check-incomplete"
+    )
+    open_warning = replace(result(("TIME-LATE", Severity.WARN, False)), **change)
+    assert judge(act, recheck=open_warning)[1] == "check-incomplete"
+
+
 def test_the_owner_corrects_within_a_day_and_the_head_nurse_later():
     record = had(TABLET_TASK, NOON)
     day = timedelta(hours=24)
-    assert commit.may_correct(record, "n2", ("nurse",), NOON + day)
-    assert not commit.may_correct(record, "n2", ("nurse",), NOON + day + MINUTE)
-    assert not commit.may_correct(record, "n1", ("nurse",), NOON)
-    assert commit.may_correct(record, "n3", ("charge-nurse",), NOON + 9 * day)
+    assert commit.may_correct(record, "n2", ("nurse",), NOON + day, POLICY)
+    assert not commit.may_correct(record, "n2", ("nurse",), NOON + day + MINUTE, POLICY)
+    assert not commit.may_correct(record, "n1", ("nurse",), NOON, POLICY)
+    assert commit.may_correct(record, "n3", ("charge-nurse",), NOON + 9 * day, POLICY)
 
 
 @given(
@@ -130,3 +158,19 @@ def test_a_dose_reported_as_given_is_always_stored(status, version, outcome, min
     found = commit.judge(act, order=order, task=TABLET_TASK, earlier=past)
     assert found.status in {"accepted", "accepted-exception", "duplicate"}
     assert bool(found.tell) is (found.status != "accepted")
+
+
+def test_a_step_of_care_is_held_against_what_a_new_check_finds():
+    assert commit.against(result()) == ""
+    assert commit.against(result(("SPC-TUBE", Severity.STOP, False))) == "SPC-TUBE"
+    assert commit.against(replace(result(), needs=("site",))) == "check-incomplete"
+
+
+def test_what_only_a_resuscitation_allowed_is_flagged():
+    finding = Finding(
+        code="BLD-CONSENT", severity=Severity.STOP, right=Right.SAFETY, overridden=True,
+        override=OverrideClass.EMERGENCY,
+    )  # fmt: skip
+    assert judge(recheck=replace(result(), findings=(finding,)))[:2] == ("accepted-exception", "BLD-CONSENT")
+    by_second = replace(finding, override=OverrideClass.SECOND)
+    assert judge(recheck=replace(result(), findings=(by_second,)))[0] == "accepted"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinical import quantities
+from clinical.records import OrderItem
 from tests.support.bedside import CEFA, SALINE, TABLET, dose, ingredient, product
 
 pytestmark = [pytest.mark.requirement("R-CLIN-03"), pytest.mark.hazard("H-CLIN-04")]
@@ -76,3 +77,17 @@ def test_amounts_are_written_without_exponents_or_trailing_zeros(value, expected
 
 def test_a_third_is_written_with_nine_places():
     assert quantities.decimal(Fraction(1, 3)) == Decimal("0.333333333")
+
+
+def test_what_went_in_is_counted_by_ingredient():
+    known = {product.id: product for product in (TABLET, SALINE)}
+    one = OrderItem(product_id=TABLET.id, display=TABLET.display, dose=dose(10, "mg"))
+    base = OrderItem(product_id=SALINE.id, display=SALINE.display, dose=dose(100, "mL"))
+    lost = OrderItem(product_id="?", display=SALINE.display, dose=dose(1, "mL"))
+    brought = quantities.ingredients_given
+    assert brought((one,), known.get) == (("drug-x", dose(10, "mg")),)
+    assert brought((one,), known.get, dose("0.5", "{tablet}")) == (("drug-x", dose(5, "mg")),)
+    assert brought((one, base, lost), known.get, dose(1, "{tablet}")) == (
+        ("drug-x", dose(10, "mg")), ("sodium-chloride", dose(900, "mg")),
+    )  # fmt: skip
+    assert brought((), known.get) == ()

@@ -153,13 +153,6 @@ def test_a_day_on_which_clocks_change_loses_and_doubles_no_dose(month_day):
     assert moments == sorted(moments)
 
 
-def test_what_a_person_decided_is_never_planned_again():
-    first, second, third = plan(ordered("tid"))
-    done = replace(first, status=TaskStatus.GIVEN)
-    off = replace(second, status=TaskStatus.CANCELLED)
-    assert schedule.merge((done, off), (first, second, third)) == (done, second, third)
-
-
 # --- windows -----------------------------------------------------------------------------------------
 
 
@@ -213,9 +206,3 @@ def test_a_task_of_an_ended_order_is_missed_and_decided_ones_stay():
     for status in (TaskStatus.GIVEN, TaskStatus.RUNNING, TaskStatus.ERROR, TaskStatus.CANCELLED):
         assert windows.task_status(replace(slot, status=status), over, NOON + 9 * HOUR) is status
     assert windows.task_status(task(over, None), over, NOON) is TaskStatus.DUE
-
-
-def test_a_task_is_refreshed_only_when_something_changed():
-    slot = task(TABLET_ORDER, NOON, earliest=NOON - HOUR, latest=NOON + HOUR)
-    assert schedule.refreshed(slot, TABLET_ORDER, NOON) is slot
-    assert schedule.refreshed(slot, TABLET_ORDER, NOON + 2 * HOUR).status is TaskStatus.OVERDUE

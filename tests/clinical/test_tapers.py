@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from clinical import schedule
+from clinical import schedule, tapers, windows
 from clinical.bedside_check import labels
 from clinical.bedside_check.model import Action
 from clinical.records import TaperStep, TaskStatus
@@ -20,6 +20,7 @@ from tests.support.bedside import (
     ask,
     codes,
     dose,
+    given,
     merged,
     request,
     task,
@@ -47,11 +48,11 @@ def test_every_step_has_its_own_frequency_and_the_last_one_ends_it():
 
 
 def test_the_dose_is_that_of_the_day():
-    doses = [schedule.dose_at(TAPER, one.planned_at, POLICY) for one in plan()]
+    doses = [tapers.dose_at(TAPER, one.planned_at, POLICY) for one in plan()]
     assert [amount.value for amount in doses if amount] == [20, 20, 20, 10]
-    assert schedule.dose_at(TAPER, MIDNIGHT + 3 * DAY, POLICY) is None
-    assert schedule.dose_at(TAPER, None, POLICY) is None
-    assert schedule.dose_at(TABLET_ORDER, NOON, POLICY) is None
+    assert tapers.dose_at(TAPER, MIDNIGHT + 3 * DAY, POLICY) is None
+    assert tapers.dose_at(TAPER, None, POLICY) is None
+    assert tapers.dose_at(TABLET_ORDER, NOON, POLICY) is None
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,48 @@ def test_the_check_asks_for_the_dose_of_the_day():
     facts = merged(WARD, orders=(order,), tasks=(task(order, NOON),))
     result = ask(request(Action.GIVE, TABLET_SCAN), facts)
     assert (codes(result), result.dose) == ([], dose(20, "mg"))
+
+
+FAST_THEN_SLOW = replace(TAPER, start=MIDNIGHT, taper=(
+    TaperStep(days=1, dose=dose(20, "mg"), frequency="q1h"),
+    TaperStep(days=2, dose=dose(10, "mg")),
+    TaperStep(days=2, dose=dose(5, "mg"), frequency="tid"),
+))  # fmt: skip
+
+
+def test_every_step_has_the_window_of_its_own_frequency():
+    def late(hours):
+        planned = MIDNIGHT + timedelta(hours=hours)
+        return (windows.window(FAST_THEN_SLOW, planned, POLICY)[1] - planned) / timedelta(minutes=1)
+
+    assert [late(10), late(24 + 8), late(72 + 12)] == [15, 120, 60]
+    assert tapers.interval_at(FAST_THEN_SLOW, MIDNIGHT + 9 * DAY, POLICY) is None
+    assert windows.interval_min(FAST_THEN_SLOW, POLICY, MIDNIGHT + 9 * DAY) == 1440
+
+
+def test_windows_of_two_steps_never_touch():
+    order = replace(TAPER, start=MIDNIGHT, taper=(
+        TaperStep(days=1, dose=dose(20, "mg"), frequency="hs"),
+        TaperStep(days=1, dose=dose(10, "mg"), frequency="q4h"),
+        TaperStep(days=1, dose=dose(5, "mg"), frequency="now and then"),
+    ))  # fmt: skip
+    last, first = MIDNIGHT + timedelta(hours=21), MIDNIGHT + DAY
+    late, early = windows.window(order, last, POLICY)[1], windows.window(order, first, POLICY)[0]
+    assert (late - last, first - early) == (timedelta(minutes=89), timedelta(minutes=60))
+    assert tapers.border_gap_min(order, last, POLICY) == 180
+    assert tapers.border_gap_min(order, MIDNIGHT + 2.5 * DAY, POLICY) == 16 * 60
+    assert tapers.border_gap_min(order, MIDNIGHT + 9 * DAY, POLICY) is None
+    assert tapers.border_gap_min(replace(order, taper=order.taper[:1]), last, POLICY) is None
+
+
+def test_a_dose_of_a_taper_too_soon_is_told_by_the_step_it_belongs_to():
+    order = replace(TABLET_ORDER, start=NOON - 3 * DAY, taper=(
+        TaperStep(days=9, dose=dose(10, "mg"), frequency="q2h"),
+    ))  # fmt: skip
+    before = task(order, NOON - timedelta(hours=2))
+    had = given(before, NOON - timedelta(hours=2), ingredients=(("drug-x", dose(10, "mg")),))
+    facts = merged(WARD, orders=(order,), tasks=(before, task(order, NOON)), administrations=(had,))
+    assert codes(ask(request(Action.GIVE, TABLET_SCAN), facts)) == ["TIME-RECENT"]
 
 
 def test_another_taper_voids_the_label():

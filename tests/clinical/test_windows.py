@@ -20,6 +20,10 @@ def side(interval, **policy):
     return windows.margin(interval, WindowPolicy(**policy)).late_min
 
 
+def late_min(order, policy):
+    return (windows.window(order, NOON, policy)[1] - NOON) / MINUTE
+
+
 def test_four_hours_have_the_hourly_window_and_less_a_quarter():
     assert [side(interval) for interval in (239, 240, 1439, 1440)] == [59, 60, 60, 120]
     assert windows.margin(240, WindowPolicy(hourly_min=45)).early_min == 45
@@ -39,21 +43,40 @@ def test_minutes_are_whole():
 
 
 def test_only_a_flagged_order_has_the_narrow_window():
-    assert windows.order_margin(TABLET_ORDER, POLICY).late_min == 60
-    assert windows.order_margin(replace(TABLET_ORDER, time_critical=True), POLICY).late_min == 30
+    assert late_min(TABLET_ORDER, POLICY) == 60
+    assert late_min(replace(TABLET_ORDER, time_critical=True), POLICY) == 30
 
 
 def test_the_interval_is_that_of_the_route():
     policy = SitePolicy.from_dict({"clock_times": {"bid": {"oral": ["08:00", "20:00"],
                                                            "injection": ["09:00", "11:00"]}}})  # fmt: skip
     by_mouth = replace(TABLET_ORDER, frequency="bid")
-    assert windows.order_margin(by_mouth, policy).late_min == 60
-    assert windows.order_margin(replace(by_mouth, route="IV"), policy).late_min == 30
+    assert late_min(by_mouth, policy) == 60
+    assert late_min(replace(by_mouth, route="IV"), policy) == 30
 
 
 def test_an_order_without_interval_counts_as_a_daily_one():
     policy = SitePolicy.from_dict({"windows": {"daily_min": 5000}})
-    assert windows.order_margin(replace(TABLET_ORDER, frequency="prn"), policy).late_min == 719
+    assert late_min(replace(TABLET_ORDER, frequency="prn"), policy) == 719
+
+
+@pytest.mark.parametrize(("hours", "early_h"), [(3, 3), (0.5, 1), (4, 1), (20, 1), (0, 1)])
+def test_a_first_dose_near_the_start_may_be_given_from_the_start(hours, early_h):
+    new = replace(TABLET_ORDER, start=NOON)
+    planned = NOON + hours * HOUR
+    earliest, latest = windows.window(new, planned, POLICY)
+    assert ((planned - earliest) / HOUR, (latest - planned) / HOUR) == (early_h, 1)
+    never = SitePolicy.from_dict({"windows": {"first_dose_align_percent": 0}})
+    assert (planned - windows.window(new, planned, never)[0]) / HOUR == 1
+
+
+@pytest.mark.parametrize("kind", ["removal", "prn-effect"])
+def test_what_follows_on_a_dose_is_late_but_never_missed(kind):
+    late = task(TABLET_ORDER, NOON, kind=kind, status=TaskStatus.PENDING, earliest=NOON, latest=NOON)
+    ended = replace(TABLET_ORDER, end=NOON)
+    after = {"next_earliest": NOON}
+    assert windows.task_status(late, ended, NOON + HOUR, **after) is TaskStatus.OVERDUE
+    assert windows.task_status(replace(late, kind="medication"), ended, NOON + HOUR) is TaskStatus.MISSED
 
 
 @pytest.mark.parametrize("category", ["stat", "once"])

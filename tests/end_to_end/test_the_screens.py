@@ -10,6 +10,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image, ImageGrab
@@ -21,14 +22,26 @@ from deploy.demo.program import Program
 from deploy.demo.staff import CHARGE_NURSE, COLLEAGUE, NURSE, Colleague, pins, prepare_bags
 from deploy.demo.ward import DemoWard, sensor_address
 from edge_node.settings import ble_uid
+from edge_node.simulators.oximeter import WANDER_S
 from pda_app import theme
 from tests.support import chromium, x_server
+
+if TYPE_CHECKING:
+    from playwright.async_api import Locator
 
 SHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 KEYS = {str(n): (84 + 155 * ((n - 1) % 3), 333 + 84 * ((n - 1) // 3)) for n in range(1, 10)} | {
     "0": (239, 584)
 }
-PRIMARY, VERDICT, BANNER = (340, 768), (22, 700), (470, 100)
+KEY_4 = (60, 417)
+"""In a key of the PIN pad, where the page that asks for the badge is empty."""
+PRIMARY, VERDICT = (340, 768), (22, 700)
+BANNER = (440, 90)
+"""In the patient's banner, where neither the task list nor an empty check has the banner's colour."""
+ALARM, GO = (440, 150), (240, 636)
+"""In the head of an alarm that lies over the page, and its "I'll go"."""
+Code = tuple[str, str, tuple[int, int]]
+"""What is scanned, and which colour that puts where."""
 
 pytestmark = [
     pytest.mark.slow,
@@ -70,16 +83,42 @@ class Hand:
                 raise AssertionError(f"{what}; see the picture 'unexpected'")
             await asyncio.sleep(0.1)
 
-    async def scan(self, code: str, token: str, where: tuple[int, int]) -> None:
-        """Scan until the screen answers: a burst that a busy machine cut is refused, and one scans again."""
-        for _ in range(5):
-            await asyncio.to_thread(x_server.press, self.display, code, delay_ms=2)
-            for _ in range(40):
-                if await asyncio.to_thread(self.sees, token, where):
-                    return
-                await asyncio.sleep(0.1)
+    async def scan(self, *codes: Code) -> None:
+        """Scan one code after the other, each when the screen has answered the one before.
+
+        A burst that a busy machine cut is refused, and an alarm of another bed covers the page and refuses
+        scans until somebody goes: a nurse answers it and begins again.
+        """
+        for _ in range(6):
+            for code in codes:
+                if not await self._answered(code):
+                    break
+            else:
+                return
         self.picture("unexpected")
-        raise AssertionError(f"a scan should turn {where} into {token}; see the picture 'unexpected'")
+        raise AssertionError(f"scans should end with {codes[-1][1:]}; see the picture 'unexpected'")
+
+    async def _answered(self, code: Code) -> bool:
+        raw, token, where = code
+        await self.goes_to_alarms()
+        await asyncio.to_thread(x_server.press, self.display, raw, delay_ms=2)
+        for _ in range(40):
+            if await asyncio.to_thread(self.sees, token, where):
+                return True
+            if await asyncio.to_thread(self.hears_an_alarm):
+                return False
+            await asyncio.sleep(0.1)
+        return False
+
+    def hears_an_alarm(self) -> bool:
+        return self.sees("warn_solid", ALARM) or self.sees("bad", ALARM)
+
+    async def goes_to_alarms(self) -> None:
+        for _ in range(10):
+            if not await asyncio.to_thread(self.hears_an_alarm):
+                return
+            await asyncio.to_thread(self.touch, GO)
+            await asyncio.sleep(0.5)
 
     def touch(self, where: tuple[int, int]) -> None:
         subprocess.run(
@@ -102,15 +141,8 @@ class Hand:
 
 @pytest.mark.requirement("R-SYS-13")
 def test_two_nurses_and_a_ward_manager_see_the_same_infusions(tmp_path: Path) -> None:
-    for attempt in (1, 2, 3):  # a robot's touch on a busy machine can miss; docs of the run keep its picture
-        with x_server.x_server() as one, x_server.x_server() as other:
-            try:
-                asyncio.run(work(tmp_path / str(attempt), [Hand(one), Hand(other)]))
-            except Exception:
-                if attempt == 3:
-                    raise
-            else:
-                return
+    with x_server.x_server() as one, x_server.x_server() as other:
+        asyncio.run(work(tmp_path, [Hand(one), Hand(other)]))
 
 
 async def work(directory: Path, hands: list[Hand]) -> None:
@@ -150,6 +182,22 @@ async def open_window(handheld: Program, hand: Hand) -> None:
                 raise
             handheld.stop()
         else:
+            await asyncio.to_thread(x_server.focus, hand.display)
+            return
+
+
+async def sign_in(hand: Hand, person: str) -> None:
+    """Badge and PIN; a finger that a busy machine missed leaves the PIN short, and the badge begins anew."""
+    for within_s in (20, 20, 60):
+        await hand.scan((hospital.encode("badge", person), "card", KEY_4))
+        for digit in pins()[person]:
+            await asyncio.to_thread(hand.touch, KEYS[digit])
+        try:
+            await hand.waits("brand", (205, 740), "badge and PIN should open the task list", within_s)
+        except AssertionError:
+            if within_s == 60:
+                raise
+        else:
             return
 
 
@@ -157,39 +205,52 @@ async def at_the_bedside(
     ward: DemoWard, server: Colleague, hand: Hand, bags: dict[str, Bag], shift: Shift
 ) -> None:
     """Sign in, STOP, GIVE, start: what a nurse does with scanner and fingers."""
-    await hand.scan(hospital.encode("badge", shift.person), "card", (60, 333))
-    for digit in pins()[shift.person]:
-        hand.touch(KEYS[digit])
-    await hand.waits("brand", (205, 740), "badge and PIN should open the task list")
+    await sign_in(hand, shift.person)
     facts = (await server.changes()).facts
     stay = next(one for one in facts.encounters if one.bed == shift.bed)
     patient = next(one for one in facts.patients if one.id == stay.patient_id)
-    wristband = hospital.encode("wristband", patient.mrn, "1")
+    wristband = (hospital.encode("wristband", patient.mrn, "1"), "brand", BANNER)
+    sensor = sensor_address(shift.bed)
     await asyncio.sleep(2)
     hand.picture(f"today_{shift.lang}")
-    await hand.scan(wristband, "brand", BANNER)
-    await hand.scan(hospital.encode("bag", bags[shift.wrong].id), "bad", VERDICT)
+    await hand.scan(wristband, (hospital.encode("bag", bags[shift.wrong].id), "bad", VERDICT))
     hand.picture(f"stop_{shift.lang}")
-    await hand.scan(wristband, "brand", BANNER)
-    await hand.scan(hospital.encode("bag", bags[shift.right].id), "warn_solid", VERDICT)
-    sensor = sensor_address(shift.bed)
-    await hand.scan(hospital.encode("device", ble_uid(sensor)), "ok", VERDICT)
-    hand.picture(f"give_{shift.lang}")
-    hand.touch(PRIMARY)
-    infusion = await started(server, bags[shift.right])
+    infusion = None
+    for _ in range(3):  # an alarm may come between the eye and the finger
+        bag = (hospital.encode("bag", bags[shift.right].id), "warn_solid", VERDICT)
+        await hand.scan(wristband, bag, (hospital.encode("device", ble_uid(sensor)), "ok", VERDICT))
+        hand.picture(f"give_{shift.lang}")
+        hand.touch(PRIMARY)
+        infusion = await started(server, bags[shift.right])
+        if infusion is not None:
+            break
+    assert infusion is not None, "the started infusion should reach the server"
     await ward.simulators[shift.bed].do(
         do="drip", device=sensor, gtt_min=shift.ordered_gtt_min, volume_ml=float(infusion.volume_ml)
     )
 
 
-async def started(server: Colleague, bag: Bag) -> Infusion:
+async def started(server: Colleague, bag: Bag) -> Infusion | None:
     """Wait until the server knows that this bag runs."""
     for _ in range(100):
         for infusion in (await server.changes()).facts.infusions:
             if infusion.bag_id == bag.id and infusion.state is InfusionState.RUNNING:
                 return infusion
         await asyncio.sleep(0.1)
-    raise AssertionError("the started infusion should reach the server")
+    return None
+
+
+async def moves_by_itself(tile: Locator) -> None:
+    """A number of the tile changes although nobody does anything.
+
+    Not within any three seconds: a pulse that wanders by one beat stands still for a third of its period, and
+    a bag at 200 mL/h shows the same millilitre for 18 s. Both together rarely rest this long.
+    """
+    first = await tile.inner_text()
+    deadline = time.monotonic() + 2 * WANDER_S
+    while await tile.inner_text() == first:
+        assert time.monotonic() < deadline, "the tile should move by itself"
+        await asyncio.sleep(0.25)
 
 
 async def at_the_wall(ward: DemoWard, server: Colleague) -> None:
@@ -212,9 +273,7 @@ async def at_the_wall(ward: DemoWard, server: Colleague) -> None:
         assert "张*国" in text
         assert "张建国" not in await page.inner_text("body")
         await page.screenshot(path=SHOTS / "ward_central_zh.png")
-        first = await tile.inner_text()
-        await asyncio.sleep(3)
-        assert await tile.inner_text() != first, "the tile should move by itself"
+        await moves_by_itself(tile)
         await page.goto(f"{ward.plain_url}/?lang=en")
         await tile.wait_for()
         await asyncio.sleep(6)

@@ -35,7 +35,9 @@ def make() -> Callable[..., Profile]:
         transport: str = "ble-advert",
         enabled: bool = True,
     ) -> Profile:
+        modes = {"advert": "service-data", "gatt": "notify"}
+        mode = f'mode = "{modes[source]}"\n' if source in modes else ""
         head = allowed + HEAD.format(transport=transport, enabled=str(enabled).lower())
-        return parse(f'{head}\n[[stream]]\nid = "s"\nsource = "{source}"\n{body}', path="t.toml")
+        return parse(f'{head}\n[[stream]]\nid = "s"\nsource = "{source}"\n{mode}{body}', path="t.toml")
 
     return _make

@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from deploy.commands import profile as command
-from firmware_profiles import registry
+from firmware_profiles import registry, vectors
 from firmware_profiles.reading import Context
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "devices.json").read_text())["vectors"]
-OWN_WORDS = ("this file", "by hand from docs/drip-sensor.md", "objects by hand", "laid out by hand from this")
 
 
 def decoded(row: dict[str, Any]) -> dict[str, Any]:
@@ -61,13 +60,12 @@ def test_no_vector_comes_from_a_source_under_a_copyleft_licence() -> None:
 
 @pytest.mark.requirement("R-DEV-20")
 def test_forty_models_have_bytes_to_accept_and_reject_from_outside_our_own_encoder() -> None:
-    def counts(profile: Any) -> bool:
-        outside = [one for one in profile.vectors if not one.source.lower().startswith(OWN_WORDS)]
-        return (
-            profile.file.profile.enabled
-            and profile.file.profile.trust != "own"
-            and any(one.reject is None for one in outside)
-        )
-
-    counted = [profile.id for profile in registry.load() if counts(profile)]
+    counted = [profile.id for profile in registry.load() if vectors.is_counted(profile)]
     assert len(counted) >= 40, counted
+
+
+def test_our_own_devices_and_disabled_ones_are_listed_but_not_counted() -> None:
+    own = registry.load().get("wardlink_drip")
+    assert vectors.outside(own).accept == 0
+    assert not vectors.is_counted(own)
+    assert not vectors.is_counted(registry.load().get("philips_intellivue"))

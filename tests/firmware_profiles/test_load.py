@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from clinical.errors import BadInputError, ConflictError, NotFoundError
 from firmware_profiles import registry
 from firmware_profiles.load import load_file, parse
 from firmware_profiles.plan import Profile, full_uuid
+from firmware_profiles.pumps import PUMP_QUERIES
+from firmware_profiles.sending import AllowList
 
 Make = Callable[..., Profile]
 OK = 'field = [{name="a", type="u8"}]\nvalue = [{name="v", source="a"}]'
@@ -90,7 +93,10 @@ WRONG = [
     (OK + '\nframing = {value="00"}', "framing: give length or start"),
     (OK + '\nframing = {start="00"}', "framing: give length, length_at or end"),
     (OK + '\nframing = {length=2, mask="00"}', "framing.mask: must be as long as value"),
-    (OK + '\n[[stream]]\nid="s"\nsource="advert"\n' + OK, "stream[1].id: s is defined twice"),
+    (
+        OK + '\n[[stream]]\nid="s"\nsource="advert"\nmode="service-data"\n' + OK,
+        "stream[1].id: s is defined twice",
+    ),
     (
         OK + '\n[[test]]\nstream="t"\nsource="here"\nhex="00"\nexpect={}',
         "test[0].stream: there is no stream t",
@@ -104,7 +110,7 @@ WRONG = [
         OK + '\n[[match]]\nmanufacturer_id=1\ndata_prefix="00 01"\ndata_mask="FF"',
         "match[0].data_mask: must be as long",
     ),
-    (OK + '\n[[poll]]\nsend="x"', "poll[0].send: not on allow_send"),
+    (OK + '\n[[poll]]\nsend="x"', "poll[0].send: x is not in allow_send"),
 ]
 
 
@@ -125,8 +131,8 @@ def test_what_a_transport_needs_is_checked(make: Make) -> None:
         make(OK, source="serial")
     with pytest.raises(BadInputError, match="serial: needed"):
         make(OK, transport="serial")
-    with pytest.raises(BadInputError, match=r"poll\[0\].stream: there is no stream x"):
-        make(OK + '\n[[poll]]\nsend = "q"\nstream = "x"', allowed='allow_send = ["q"]')
+    with pytest.raises(BadInputError, match=r"q\.characteristic: needed to write"):
+        make(OK + '\n[allow_send.q]\ntext = "q"\n[[poll]]\nsend = "q"\nstream = "x"', transport="ble-gatt")
     with pytest.raises(BadInputError, match="not TOML"):
         parse("= 1", path="t.toml")
     with pytest.raises(BadInputError, match=r"^t\.toml: Object missing"):
@@ -172,8 +178,9 @@ def test_no_pump_profile_may_send_anything_but_a_query() -> None:
     pumps = [profile for profile in registry.load() if profile.file.profile.kind == "pump"]
     assert pumps
     for profile in pumps:
-        for allowed in profile.file.allow_send:
-            assert not any(word in allowed for word in ("START", "STOP", "CTRL", "RATE", "VTBI", "SET"))
+        for message in AllowList(profile):
+            assert message.data in PUMP_QUERIES
+            assert not re.search(rb"START|STOP|CTRL|VTBI|SET|RUN|STP|PUR|=", message.data)
 
 
 def test_forty_profiles_ship() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from clinical.errors import ConflictError
 from firmware_profiles import registry
-from firmware_profiles.match import Advertisement, candidates, fits, match
+from firmware_profiles.match import Advertisement, asks_information, candidates, describes, fits, match
 from firmware_profiles.plan import Profile
 from firmware_profiles.schema import MatchRule
 
@@ -78,11 +78,22 @@ def test_a_rule_may_ask_for_a_firmware(rule: str, firmware: str, holds: bool) ->
     assert fits(MatchRule(firmware=rule), Advertisement(firmware=firmware)) is holds
 
 
-def test_a_rule_may_ask_for_a_model_or_a_usb_adapter() -> None:
+def test_a_rule_may_ask_for_a_model_and_its_revisions() -> None:
     assert fits(MatchRule(model_regex="^UA-6"), Advertisement(model="UA-651"))
     assert not fits(MatchRule(model_regex="^UA-6"), Advertisement(model="X"))
-    assert fits(MatchRule(usb_vid_pid="10c4:ea60"), Advertisement(usb_vid_pid="10C4:EA60"))
-    assert not fits(MatchRule(usb_vid_pid="10c4:ea60"), Advertisement())
+    assert fits(MatchRule(hardware=">=2"), Advertisement(hardware="rev 2.1"))
+    assert not fits(MatchRule(hardware=">=2"), Advertisement(hardware="1.9"))
+
+
+def test_a_connected_device_is_compared_with_the_revisions_of_its_profile(make) -> None:  # type: ignore[no-untyped-def]
+    body = 'field = [{name="a", type="u8"}]\nvalue = [{name="v", source="a"}]\n'
+    plain = make(body + '[[match]]\nname_regex = "^X"')
+    ruled = make(body + '[[match]]\nname_regex = "^X"\nmodel_regex = "^UA"\nfirmware = ">=1.2,<2"')
+    assert not asks_information(plain)
+    assert asks_information(ruled)
+    assert describes(ruled, model="UA-651", firmware="1.3", hardware="")
+    assert not describes(ruled, model="UA-651", firmware="2.0", hardware="")
+    assert not describes(ruled, model="UC-352", firmware="1.3", hardware="")
 
 
 def test_an_advert_gives_its_bytes_to_the_streams_that_read_them() -> None:

@@ -46,6 +46,11 @@ def test_a_vector_cut_anywhere_or_with_any_byte_flipped_is_decoded_or_rejected(
             decode(profile, vector.stream, bytes(damaged), context)
 
 
+def has_a_way_back(profile: Profile, vector: Vector) -> bool:
+    rule = profile.plan(vector.stream).rule
+    return rule.decrypt is None and rule.unpack is None
+
+
 def again(plan: StreamPlan, values: dict[str, DecodedValue]) -> dict[str, Given]:
     given: dict[str, Given] = {}
     for rule in (value.rule for value in plan.values if value.rule.name in values):
@@ -59,8 +64,8 @@ def again(plan: StreamPlan, values: dict[str, DecodedValue]) -> dict[str, Given]
 @pytest.mark.requirement("R-DEV-04")
 @pytest.mark.parametrize(
     ("profile", "vector"),
-    [(p, v) for p, v in ACCEPTED if p.plan(v.stream).rule.decrypt is None],
-    ids=[f"{p.id}-{p.vectors.index(v)}" for p, v in ACCEPTED if p.plan(v.stream).rule.decrypt is None],
+    [(p, v) for p, v in ACCEPTED if has_a_way_back(p, v)],
+    ids=[f"{p.id}-{p.vectors.index(v)}" for p, v in ACCEPTED if has_a_way_back(p, v)],
 )
 def test_what_a_vector_says_is_encoded_to_bytes_that_say_the_same(profile: Profile, vector: Vector) -> None:
     decoded = vectors.run_vector(profile, vector)
@@ -85,7 +90,7 @@ def test_every_code_is_in_the_reviewed_table(profile: Profile) -> None:
 
 @every_profile
 def test_a_pump_is_read_only_and_a_profile_lies_in_the_folder_of_its_kind(profile: Profile) -> None:
-    assert profile.file.profile.read_only
+    assert profile.file.profile.read_only or profile.file.profile.kind != "pump"
     assert f"/devices/{profile.file.profile.kind}/" in profile.path
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from clinical.bedside_check.model import ScanMethod
-from clinical.errors import UnavailableError
+from clinical.bedside_check.model import Action, CheckRequest, HandheldState, Operator, ScanMethod
+from clinical.confirmation import Purpose
+from clinical.errors import RefusedError, UnavailableError
 from clinical.identifiers import hospital
 from clinical.records import Patient, Task, Wristband
 from pda_app.adapters.battery import SysfsBattery
 from pda_app.adapters.clock import SystemClock
 from pda_app.adapters.http import HttpApi
 from pda_app.adapters.local_store import EncryptedStore
-from pda_app.ports import Ports, Read
+from pda_app.ports import Ports, Read, SecondPin
 from pda_app.presenters.app import App
 from pda_app.presenters.states import Screen
 from pda_app.settings import HandheldSettings, Security, Server
@@ -223,3 +226,33 @@ def test_a_server_of_another_authority_is_not_spoken_to(ward: RealWard, tmp_path
         await api.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.requirement("R-SRV-35")
+@pytest.mark.hazard("H-SRV-15")
+def test_a_second_nurse_s_pin_becomes_a_proof_on_the_real_server(tmp_path: Path, ward: RealWard) -> None:
+    async def scenario() -> None:
+        api = HttpApi(ward.url, ward.pki.ca_file)
+        signed = await api.sign_in(NURSE, PINS[NURSE], "pda-7")
+        api.use(signed.token)
+        now = datetime.now(UTC)
+        request = CheckRequest(
+            id="r-second", action=Action.GIVE, now=now, handheld=HandheldState(id="pda-7"),
+            operator=Operator(id=NURSE, roles=("nurse",)),
+        )  # fmt: skip
+        wish = SecondPin(
+            badge=COLLEAGUE, pin=PINS[COLLEAGUE], purpose=Purpose.BLIND_CALCULATION, request=request,
+            task_id="t", codes=("MED-NOT-VERIFIED",), value=Decimal("8.4"),
+        )  # fmt: skip
+        proof = await api.confirm(wish)
+        assert (proof.by, proof.purpose, len(proof.token) > 20) == (COLLEAGUE, "blind-calculation", True)
+        assert PINS[COLLEAGUE] not in repr(wish)
+        with pytest.raises(RefusedError) as raised:
+            await api.confirm(replace(wish, badge=NURSE, pin=PINS[NURSE]))
+        assert raised.value.code == "confirmation-self"
+        with pytest.raises(RefusedError) as raised:
+            await api.confirm(replace(wish, pin="000000"))
+        assert raised.value.code == "sign-in"
+        await api.close()
+
+    asyncio.run(scenario())

@@ -336,6 +336,7 @@ def test_a_barcode_or_a_slip_in_the_volume_field_is_not_a_volume(tmp_path: Path,
 def test_a_colleague_s_badge_during_a_check_is_the_second_person(tmp_path: Path) -> None:
     async def scenario(rig: Rig) -> None:
         await rig.scan(wristband(P1), badge("N20488"))
+        await rig.second_pin()
         assert "陈静" in rig.text(rig.app.check.state.witness)
 
     run(tmp_path, scenario)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,8 +12,18 @@ import pytest
 from clinical.bedside_check.model import OverrideClass
 from clinical.bedside_check.rules import RULES
 from clinical.exchange import AdministrationRecorded, CheckEvaluated, InfusionStarted
+from pda_app.ports import KnownPerson
 from pda_app.presenters.states import Screen
-from tests.support.handheld import Rig, badge, bag, device_label, wristband
+from tests.support.handheld import (
+    OTHER_NURSE,
+    WARD,
+    Rig,
+    badge,
+    bag,
+    device_label,
+    verifier,
+    wristband,
+)
 
 Play = Callable[..., None]
 SECOND = "N20488"
@@ -50,6 +61,8 @@ def test_a_stop_of_class_second_is_lifted_only_by_another_nurse_s_badge_and_a_re
         check.reason("clinical-judgement")
         assert said(rig)[0] == "stop"
         await rig.scan(badge(SECOND))
+        assert rig.text(check.state.second.title) == "陈静：请输入本人 PIN 确认"
+        await rig.second_pin()
         assert rig.text(check.state.witness) == "第二人：陈静"
         assert check.state.second is None
         assert said(rig)[0] == "stop"
@@ -63,6 +76,9 @@ def test_a_stop_of_class_second_is_lifted_only_by_another_nurse_s_badge_and_a_re
         lifted = {one.code: (one.reason, one.by) for one in event.request.overrides}
         assert lifted["MED-NOT-VERIFIED"] == ("clinical-judgement", SECOND)
         assert event.request.witness.id == SECOND
+        (proof,) = event.request.confirmations
+        assert (proof.by, proof.purpose, bool(proof.token)) == (SECOND, "witness", True)
+        assert rig.server.confirmed[0].codes == ("MED-NOT-VERIFIED",)
 
     signed_in(scenario)
 
@@ -105,6 +121,11 @@ def test_the_second_nurse_calculates_blindly_and_both_must_agree(signed_in: Play
         assert check.state.second is not None
         check.second_value("60")
         check.second_done()
+        assert (rig.text(check.state.second.title), check.state.second.value) == (
+            "陈静：请输入本人 PIN 确认",
+            "",
+        )
+        await rig.second_pin()
         assert (rig.text(check.state.second.title), check.state.second.value) == ("王丽：请独立计算滴速", "")
         check.second_value("60")
         check.second_done()
@@ -114,9 +135,11 @@ def test_the_second_nurse_calculates_blindly_and_both_must_agree(signed_in: Play
         check.primary()
         rig.app.close_scan_sheet()
         await rig.scan(bag("b-o3"), device_label("ble:c0-00-00-00-01-01"), badge(SECOND))
-        for _ in range(2):
-            check.second_value("120")
-            check.second_done()
+        check.second_value("120")
+        check.second_done()
+        await rig.second_pin()
+        check.second_value("120")
+        check.second_done()
         await rig.app.settle()
         assert said(rig)[0] == "give"
         assert rig.text(check.state.witness) == "第二人：陈静 · 已独立计算"
@@ -138,9 +161,11 @@ def test_two_calculations_that_differ_stop(signed_in: Play) -> None:
     async def scenario(rig: Rig) -> None:
         await dangerous(rig)
         await rig.scan(wristband("M000003"), bag("b-o3"), badge(SECOND))
-        for value in ("120", "60"):
-            rig.app.check.second_value(value)
-            rig.app.check.second_done()
+        rig.app.check.second_value("120")
+        rig.app.check.second_done()
+        await rig.second_pin()
+        rig.app.check.second_value("60")
+        rig.app.check.second_done()
         await rig.app.settle()
         assert "DOSE-CALC-DIFF" in {one.code for one in rig.app.check.state.findings}
         assert said(rig)[0] == "stop"
@@ -177,6 +202,8 @@ def test_leaving_the_calculation_out_counts_only_where_it_is_advice(
         assert rig.text(check.state.second.unit) == "mg"
         check.close_sheet()
         await rig.app.settle()
+        if level == 2:
+            await rig.second_pin()
         assert check.state.second is None
         assert rig.text(check.state.witness) == kept
         assert said(rig)[0] == ("stop" if level == 3 else "give")
@@ -192,5 +219,80 @@ def test_a_scan_during_the_second_calculation_reaches_nothing(signed_in: Play) -
         assert rig.app.check.state.second is not None
         assert rig.text(rig.app.state.toast.text) == "先回答屏幕上的问题，再扫描"
         assert rig.app.state.screen is Screen.CHECK
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-SRV-35")
+@pytest.mark.hazard("H-SRV-15")
+def test_a_wrong_pin_is_said_and_the_sheet_stays(signed_in: Play) -> None:
+    async def scenario(rig: Rig) -> None:
+        await unverified(rig)
+        await rig.scan(badge(SECOND))
+        check = rig.app.check
+        check.second_done()
+        assert rig.text(check.state.second.record.missing) == "请输入 PIN"
+        await rig.second_pin("12")
+        assert rig.text(check.state.second.error) == "工牌与 PIN 不符"
+        assert check.state.second.value == ""
+        check.second_value("1")
+        check.second_value("•2")
+        check.second_value("•")
+        assert check.state.second.value == "•"
+        check.close_sheet()
+        await rig.app.settle()
+        assert check.state.second is None
+        assert rig.text(check.state.witness) == ""
+        assert said(rig)[0] == "stop"
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-SRV-35")
+@pytest.mark.hazard("H-SRV-15")
+@pytest.mark.parametrize("known", [True, False])
+def test_offline_the_handheld_recognises_a_second_nurse_who_has_signed_in_on_it(
+    signed_in: Play, known: bool
+) -> None:
+    async def scenario(rig: Rig) -> None:
+        await unverified(rig)
+        if known:
+            person = KnownPerson(
+                badge=SECOND, practitioner=OTHER_NURSE, ward=WARD, last_at=rig.clock.now(),
+                verifier=verifier("580264", rig.clock.now() + timedelta(hours=1)),
+            )  # fmt: skip
+            await rig.app.desk.ports.store.remember(person, "580264")
+        rig.server.up = False
+        await rig.scan(badge(SECOND))
+        await rig.second_pin()
+        check = rig.app.check
+        if not known:
+            assert rig.text(check.state.second.error) == "首次登录需联网"
+            return
+        check.reason("clinical-judgement")
+        await rig.app.settle()
+        check.primary()
+        await rig.app.settle()
+        rig.server.up = True
+        await rig.synced()
+        (event,) = rig.api.sent(AdministrationRecorded)
+        (proof,) = event.request.confirmations
+        assert (proof.by, proof.token) == (SECOND, "")
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-SRV-35")
+@pytest.mark.hazard("H-SRV-15")
+def test_a_second_nurse_s_word_for_one_bag_is_not_her_word_for_the_next(signed_in: Play) -> None:
+    async def scenario(rig: Rig) -> None:
+        await unverified(rig)
+        await rig.scan(badge(SECOND))
+        await rig.second_pin()
+        check = rig.app.check
+        assert rig.text(check.state.witness) == "第二人：陈静"
+        await rig.scan(bag("b-o2"))
+        assert rig.text(check.state.witness) == ""
+        assert said(rig)[0] == "stop"
 
     signed_in(scenario)

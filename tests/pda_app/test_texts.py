@@ -15,7 +15,6 @@ from clinical.policy import SitePolicy
 from clinical.records import AlarmPriority, CareLevel, InfusionState, Label, Sex, TaskStatus
 from pda_app.i18n import OPEN_FAMILIES, Catalog, texts
 from pda_app.presenters import check_view
-from pda_app.presenters.round import FINDINGS, STOP_REASONS
 from pda_app.presenters.scans import TYPE_REASONS
 from pda_app.presenters.states import Msg
 from pda_app.presenters.uploads import ANSWERS
@@ -35,10 +34,11 @@ CLOSED = {
     "reason": POLICY.override_reasons,
     "not-given": POLICY.not_given_reasons,
     "outcome": check_view.OUTCOMES,
-    "prn": check_view.PRN_REASONS,
-    "site": check_view.SITES,
-    "finding-site": FINDINGS,
-    "stop-reason": STOP_REASONS,
+    "prn": POLICY.prn_reasons,
+    "effect": POLICY.prn_effects,
+    "site": POLICY.care.infusion.sites,
+    "finding-site": POLICY.care.infusion.site_findings,
+    "stop-reason": POLICY.care.infusion.stop_reasons,
     "type-reason": TYPE_REASONS,
     "event": EVENT_TYPES,
     "answer": [answer for answers in ANSWERS.values() for answer in answers],

@@ -201,7 +201,7 @@ class WardBench:
         return next(task for task in self.store.picture.all(Task) if task.order_id == order_id)
 
     def bag(self, task_id: str) -> Bag:
-        self.store.write(lambda unit: preparations.label(unit, task_id, "N20488"))
+        self.store.write(lambda unit: preparations.label(unit, task_id, "N20488", self.site.policy))
         bag = next(bag for bag in self.store.picture.all(Bag) if bag.task_id == task_id)
         return self.store.write(lambda unit: preparations.check(unit, bag.id, "N10001"))
 

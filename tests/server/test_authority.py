@@ -13,7 +13,7 @@ from sqlalchemy import select
 from clinical.bedside_check.model import Action, CheckRequest, Word
 from clinical.exchange import AlarmAcknowledged, CheckAnswer, InfusionChanged, Outcome, PatrolRecorded
 from clinical.identifiers import hospital
-from clinical.records import Administration, Alarm, AlarmPriority, Dose, Infusion, Task
+from clinical.records import Administration, Alarm, AlarmPriority, Dose, Infusion, Product, Task
 from server.administrations import service as administrations
 from server.alarms import service as alarms
 from server.his.port import ChangeOrder, HoldOrder, PlaceOrder, StopOrder
@@ -263,12 +263,23 @@ def test_the_same_nurse_on_a_second_handheld_is_told_that_her_first_one_holds_th
 @pytest.mark.hazard("H-SRV-05")
 def test_a_pack_that_was_given_is_not_given_again_within_a_day(tablet: Any) -> None:
     ward, task = tablet
+    one = next(one for one in ward.store.picture.all(Product) if one.id == "PCT500")
+    ward.store.write(lambda unit: unit.put(replace(one, pack_units=Decimal(1))))
     send(ward, ward.given("e1", task, ward.request("r1", items=(PACK,))))
     other = ward.task_of(ward.order("1001", "M2"))
     again = ask(ward, replace(ward.request("r2", items=(PACK,)), task_id=other.id))
     assert "MED-USED" in said(again)
     ward.clock.move(hours=25)
     assert "MED-USED" not in said(ask(ward, ward.request("r3", items=(PACK,))))
+
+
+@pytest.mark.requirement("R-SRV-30")
+@pytest.mark.hazard("H-SRV-05")
+def test_a_box_of_many_doses_may_be_opened_again(tablet: Any) -> None:
+    ward, task = tablet
+    send(ward, ward.given("e1", task, ward.request("r1", items=(PACK,))))
+    other = ward.task_of(ward.order("1001", "M2"))
+    assert "MED-USED" not in said(ask(ward, replace(ward.request("r2", items=(PACK,)), task_id=other.id)))
 
 
 @pytest.mark.requirement("R-SRV-30")

@@ -60,7 +60,7 @@ def test_an_export_has_every_table_but_the_secrets_and_a_manifest(
     assert data("export", "--config", config, "--to", target) == 0
     manifest = json.loads((target / "manifest.json").read_text())
     assert manifest["tables"]["facts"]["rows"] > 10
-    assert not (target / "credentials.jsonl").exists()
+    assert not any((target / f"{secret}.jsonl").exists() for secret in ("credentials", "confirmations"))
     patients = [line for line in (target / "facts.jsonl").read_text().splitlines() if '"patients"' in line]
     assert "张建国" in patients[0]
     assert data("export", "--config", config, "--to", target) == 1

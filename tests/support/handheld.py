@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from clinical.bedside_check import Snapshot, check
-from clinical.bedside_check.model import CheckRequest, Finding, Right, ScanMethod, Severity, Verdict, Word
+from clinical.bedside_check.model import (
+    CheckRequest,
+    Confirmation,
+    Finding,
+    Right,
+    ScanMethod,
+    Severity,
+    Verdict,
+    Word,
+)
 from clinical.errors import RefusedError, UnavailableError
 from clinical.exchange import Changes, CheckAnswer, Event, Lease, Outcome, Ward
 from clinical.identifiers import hospital
@@ -45,7 +54,7 @@ from clinical.records import (
 )
 from pda_app.adapters.local_store import EncryptedStore
 from pda_app.adapters.sealing import PinCost, stretch
-from pda_app.ports import Cue, Ports, Read, SignedIn, Verifier
+from pda_app.ports import Cue, Ports, Read, SecondPin, SignedIn, Verifier
 from pda_app.presenters.app import App
 from pda_app.settings import HandheldSettings, Look, Security, Server
 
@@ -344,6 +353,7 @@ class FakeServer:
     leases: dict[str, Lease] = field(default_factory=dict)
     checks: list[CheckRequest] = field(default_factory=list)
     sign_ins: int = 0
+    confirmed: list[SecondPin] = field(default_factory=list)
     verifier_life: timedelta = timedelta(hours=12)
     clock_offset_s: float = 0.0
 
@@ -457,6 +467,14 @@ class FakeApi:
         server.leases[result.task_id] = lease
         return CheckAnswer(result=result, lease=lease, at=now)
 
+    async def confirm(self, second: SecondPin) -> Confirmation:
+        await self._reach()
+        person = next((one for one in self.server.facts.practitioners if one.badge == second.badge), None)
+        if person is None or PINS.get(second.badge) != second.pin:
+            raise RefusedError("sign-in", "wrong")
+        self.server.confirmed.append(second)
+        return Confirmation(by=person.id, purpose=second.purpose.value, token=f"proof-{second.request.id}")
+
     async def send(self, events: Sequence[Event]) -> tuple[Outcome, ...]:
         await self._reach()
         return tuple(self._take(event) for event in events)
@@ -514,6 +532,16 @@ class Rig:
         for read in reads:
             self.app.scan(read)
             await self.app.settle()
+
+    async def second_pin(self, pin: str = PINS["N20488"]) -> None:
+        """The second person types her PIN, key by key as the sheet shows it, and confirms."""
+        check = self.app.check
+        for digit in pin:
+            assert check.state.second is not None
+            assert check.state.second.secret
+            check.second_value(check.state.second.value + digit)
+        check.second_done()
+        await self.app.settle()
 
     async def synced(self, seconds: float = 60.0) -> None:
         """Wait until the server's newest facts are here and kept, and nothing waits to be sent."""

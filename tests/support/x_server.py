@@ -16,10 +16,14 @@ def missing() -> str:
 
 @contextmanager
 def x_server(size: str = "480x800") -> Iterator[dict[str, str]]:
-    """Start an X server on a free display; gives the environment for its clients."""
+    """Start an X server on a free display; gives the environment for its clients.
+
+    ``-noreset``: without it the server starts afresh whenever its last client leaves, such as a program that
+    took a picture, and a window that is just being opened then never appears.
+    """
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"],
         pass_fds=(writing,),
         stderr=subprocess.DEVNULL,
     )
@@ -32,6 +36,20 @@ def x_server(size: str = "480x800") -> Iterator[dict[str, str]]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+def focus(environment: dict[str, str]) -> None:
+    """Give the window under the pointer the keyboard, as the window manager of a device does.
+
+    A bare server has none, and a window that did not get the focus by itself may still get keys, but no text:
+    every scan would be lost.
+    """
+    said = subprocess.run(
+        ["xdotool", "getmouselocation", "--shell"],
+        env=environment, check=True, timeout=20, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    window = next(line for line in said.splitlines() if line.startswith("WINDOW="))
+    _xdotool(environment, "windowfocus", window.removeprefix("WINDOW="))
 
 
 def press(environment: dict[str, str], code: str, *, delay_ms: int) -> None:

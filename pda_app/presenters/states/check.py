@@ -76,13 +76,14 @@ class NotGivenSheet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecondSheet:
-    """The second person's own calculation, over everything that shows what the first one goes by."""
+    """The second person's own calculation or PIN, over everything that shows what the first one goes by."""
 
     title: Text
     unit: Text
-    value: str  # as typed
+    value: str  # as typed; of a PIN only dots
     error: Text
     record: Button
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,26 @@ export const openWithCode = (code) => call("POST", "/sessions/one-time", { code 
 export const signOut = () => call("DELETE", "/sessions/current");
 export const acknowledge = (alarm) => call("POST", `/alarms/${encodeURIComponent(alarm)}/acknowledge`, {});
 
+const span = (since, until) =>
+  new URLSearchParams({ since: new Date(since).toISOString(), until: new Date(until).toISOString() });
+
+/** The ward's figures from `since` to `until` (milliseconds). */
+export const statistics = (ward, since, until) =>
+  call("GET", `/wards/${encodeURIComponent(ward)}/statistics?${span(since, until)}`, undefined, { timeoutMs: 20_000 });
+
+/** The address of the same figures as a table to keep. */
+export const statisticsFile = (ward, since, until) =>
+  `${BASE}/wards/${encodeURIComponent(ward)}/statistics.csv?${span(since, until)}`;
+
+export const nodes = () => call("GET", "/nodes");
+
+/** The sheet of a shift. */
+export const handover = (ward, since, until) =>
+  call("GET", `/wards/${encodeURIComponent(ward)}/handover?${span(since, until)}`);
+
+/** Hands the shift over. */
+export const giveHandover = (ward, given) => call("POST", `/wards/${encodeURIComponent(ward)}/handover`, given);
+
 /**
  * Signs a person in with badge and PIN. The badge's own session lives only until it has been exchanged for this
  * screen's cookie, so that no token ever rests in the page.

@@ -7,9 +7,12 @@ import { Store } from "./store.js";
 import { theme, toggleTheme } from "./theme.js";
 import { AlarmsPage } from "./views/alarms.js";
 import { BedPage } from "./views/bed.js";
+import { HandoverPage } from "./views/handover.js";
 import { InfusionsPage } from "./views/infusions.js";
+import { NodesPage } from "./views/nodes.js";
 import { Shell } from "./views/shell.js";
 import { StartPage } from "./views/start.js";
+import { StatisticsPage } from "./views/statistics.js";
 import { TasksPage } from "./views/tasks.js";
 import { Veil } from "./views/veil.js";
 import { WallPage } from "./views/wall.js";
@@ -30,8 +33,11 @@ class App {
       wall: new WallPage(this),
       bed: new BedPage(this),
       alarms: new AlarmsPage(this),
+      handover: new HandoverPage(this),
       infusions: new InfusionsPage(this),
       tasks: new TasksPage(this),
+      statistics: new StatisticsPage(this),
+      nodes: new NodesPage(this),
     };
     this.shell = new Shell(this);
     this.start = new StartPage(this);

@@ -21,7 +21,7 @@ from clinical.bedside_check.model import (
 from clinical.care_records import BloodUnit, TransfusionEntry
 from clinical.identifiers.isbt128 import donation_check
 from clinical.policy import SitePolicy
-from clinical.records import InfusionState, OrderItem, TaskStatus
+from clinical.records import Flow, InfusionState, OrderItem, TaskStatus, Validity
 from tests.support.bedside import (
     BAND_A,
     BAND_B,
@@ -160,6 +160,8 @@ def test_a_unit_for_another_patient_stops_and_shows_nothing():
         ("=A12", "BLD-UNIT"),
         (f"={DONATION}00=<E9999V00", "BLD-PRODUCT"),
         (f"={DONATION}00=%5100", "BLD-UNIT"),
+        (f"={DONATION}00=%Mq00", "BLD-UNIT"),
+        (f"={DONATION}07", "BLD-UNIT"),
         (f"={DONATION}00=>026001", "BLD-EXPIRED"),
     ],
 )
@@ -315,7 +317,10 @@ def test_blood_out_for_half_an_hour_is_a_warning_and_for_an_hour_a_doctors_word(
 def test_without_consent_only_an_emergency_goes_on():
     facts = ward(state("received"), encounters=(FACTS.encounters[0],))
     assert codes(check_at_bed(facts=facts)) == ["BLD-CONSENT"]
-    given = check_at_bed(facts=facts, overrides=ack("BLD-CONSENT", by="d1"))
+    accepted = {"overrides": ack("BLD-CONSENT", by="d1")}
+    assert check_at_bed(facts=facts, **accepted).word is Word.STOP
+    called = replace(FACTS.encounters[0], resuscitation_at=NOON - 5 * MINUTE)
+    given = check_at_bed(facts=merged(facts, encounters=(called,)), **accepted)
     assert (given.word, given.findings[0].override) == (Word.GIVE, OverrideClass.EMERGENCY)
 
 
@@ -568,3 +573,15 @@ def test_the_newest_of_several_values_and_the_first_of_the_baseline_count():
               seen("MDC_PRESS_BLD_NONINV_SYS", "120", 1))  # fmt: skip
     facts = ward(state("running"), infusions=(flow,), transfusion_entries=entries, observations=values)
     assert codes(running(15, facts=facts, entered=Entered())) == ["BLD-REACT"]
+
+
+def test_vector_36_blood_that_is_measured_too_fast_is_told_to_who_looks_at_it():
+    def looked_at(measured, *entries):
+        flow = Flow(id="iR", effective=NOON, validity=Validity.VALID, rate_ml_h=measured)
+        unit = infusion(ORDER, TASK, "u1", id="iR", started_at=NOON - 8 * MINUTE)
+        facts = ward(state("running"), infusions=(unit,), transfusion_entries=entries)
+        return running(8, facts=replace(facts, flows=(flow,)))
+
+    assert "BLD-FAST" in codes(looked_at(130.0))
+    assert "BLD-FAST" not in codes(looked_at(120.0))
+    assert "BLD-FAST" not in codes(looked_at(130.0, entry("quarter", 1)))

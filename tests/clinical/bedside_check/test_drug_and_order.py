@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from clinical.bedside_check import labels
 from clinical.bedside_check.model import Action, OverrideClass, ScanMethod, Severity, Verdict, Word
+from clinical.bedside_check.snapshot import PackUse
 from clinical.identifiers.hospital import encode
 from clinical.policy import Recall, SitePolicy
 from clinical.records import InfusionState, OrderItem, TaskStatus
@@ -231,12 +233,36 @@ def test_a_bag_whose_infusion_is_over_is_used():
     assert codes(ask(start(), merged(FACTS, infusions=(planned,)))) == []
 
 
-def test_a_serialised_package_counts_once():
-    asked = request(Action.GIVE, f"]d201{GTIN}21S1")
-    assert codes(ask(asked, used_codes=(f"{GTIN}:S1",))) == ["MED-USED"]
-    assert codes(ask(asked, used_codes=(f"{GTIN}:S2",))) == []
-    traced = request(Action.GIVE, "81000012345678901234")
-    assert codes(ask(traced, used_codes=("81000012345678901234",))) == ["MED-USED"]
+def used(*amounts, code=f"{GTIN}:S1", product=TABLET, raw=f"]d201{GTIN}21S1"):
+    uses = tuple(PackUse(code=code, dose=amount) for amount in amounts)
+    return codes(ask(request(Action.GIVE, raw), merged(FACTS, products=(product,)), used_packs=uses))
+
+
+def test_a_single_dose_with_its_own_number_counts_once():
+    single = replace(TABLET, pack_units=Decimal(1))
+    tablet = dose(1, "{tablet}")
+    assert used(tablet, product=single) == ["MED-USED"]
+    assert used(None, product=single) == ["MED-USED"]
+    assert used(tablet, product=single, code=f"{GTIN}:S2") == []
+    traced = "81000012345678901234"
+    assert used(tablet, product=single, code=traced, raw=traced) == ["MED-USED"]
+    assert used(dose(1, "{tablet}"), product=single, code="", raw=TABLET_SCAN) == []
+
+
+def test_a_box_of_many_doses_is_opened_again_until_it_is_empty():
+    box = replace(TABLET, pack_units=Decimal(3))
+    tablet, half = dose(1, "{tablet}"), dose(5, "mg")
+    assert used(tablet, tablet, product=box) == []
+    assert used(tablet, tablet, half, product=box) == []
+    assert used(tablet, tablet, half, half, product=box) == ["MED-USED"]
+    assert used(None, product=box) == ["MED-USED"]
+    assert used(dose(1, "{patch}"), product=box) == ["MED-USED"]
+
+
+def test_the_form_decides_where_the_formulary_does_not_say_how_many_a_code_stands_for():
+    assert used(dose(1, "{tablet}")) == []
+    ampoule = replace(TABLET, form="injection")
+    assert used(dose(1, "{tablet}"), product=ampoule) == ["MED-USED"]
 
 
 @pytest.mark.parametrize("chain", [("", ""), ("n2", ""), ("n2", "n2")])

@@ -333,7 +333,9 @@ def test_a_level_three_drug_needs_a_second_nurse_and_level_two_recommends_one():
     result = give(three)
     assert (codes(result), marks(result)["witness"]) == (["WIT-REQUIRED"], "stop")
     assert give(three, overrides=ack("WIT-REQUIRED", by="n2")).word is Word.STOP
-    assert give(three, witness=second()).word is Word.GIVE
+    assert give(three, witness=second()).needs == ("second-calculation", "own-calculation")
+    both = give(three, witness=second(value=Decimal(10)), entered=Entered(calculated=Decimal(10)))
+    assert both.word is Word.GIVE
     two = tablet(high_alert=2)
     assert (codes(give(two)), give(two).word) == (["WIT-RECOMMENDED"], Word.CHECK)
     assert codes(give(tablet(high_alert=1))) == []

@@ -123,5 +123,13 @@ def test_blood_groups_for_general_use_are_known_and_others_are_not_taken_for_one
     assert "97" not in isbt128.BLOOD_GROUPS
 
 
+def test_the_check_flags_of_a_donation_number_are_checked():
+    number = "G123417654321"
+    assert resolve(f"={number}70").valid
+    assert not resolve(f"={number}71").valid
+    assert resolve(f"={number}20").valid
+    assert resolve(f"={number}0A").valid
+
+
 def test_an_element_that_is_not_there_is_empty():
     assert resolve("6931475000124").element("17") == ""

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
+import structlog
 
 from clinical.errors import ConflictError
+from clinical.records import Generation
+from edge_node import health
 from edge_node.adapters.ble import Heard
 from edge_node.adapters.serial_port import LineSettings, SerialDirectory, SerialTransport
 from edge_node.main import App
-from edge_node.ports import Frame
+from edge_node.node import Node
+from edge_node.ports import Frame, Wire
 from edge_node.sessions import Backoff, Session, keep
 from edge_node.settings import SerialInstrument
 from edge_node.simulators.oximeter import Oximeter
@@ -22,7 +28,7 @@ from firmware_profiles.framing import Framer
 from firmware_profiles.load import parse
 from firmware_profiles.match import Advertisement, match
 from firmware_profiles.registry import Registry
-from tests.support.edge_bench import Time
+from tests.support.edge_bench import NODE, Bench, Time, events
 
 NONIN = registry.load().get("nonin_oem3")
 
@@ -122,9 +128,18 @@ name_regex = "^TWIN"
 [[stream]]
 id = "s"
 source = "advert"
+mode = "manufacturer-data"
 field = [{{ name = "f", type = "u8" }}]
 value = [{{ name = "v", source = "f" }}]
 """
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path / "outbox.db", Time())
+    yield made
+    for store in made.made:
+        store.close()
 
 
 @pytest.fixture
@@ -133,27 +148,26 @@ def twins() -> Registry:
 
 
 @pytest.mark.requirement("R-EDGE-28")
-def test_an_advert_that_two_profiles_claim_is_left_alone(twins: Registry) -> None:
+def test_an_advert_that_two_profiles_claim_is_left_alone_and_told_once(twins: Registry, bench: Bench) -> None:
     with pytest.raises(ConflictError, match="one, two"):
         match(twins, Advertisement(name="TWIN-1"))
-
-    class Told:
-        def __init__(self) -> None:
-            self.unknown: list[str] = []
-
-        def on_unknown(self, device: str, _profile: str) -> None:
-            self.unknown.append(device)
-
-    told = Told()
-    app = App.__new__(App)
-    app._profiles = twins
-    app._listeners = {}
-    app._settings = type("NoDevices", (), {"devices": ()})()  # type: ignore[assignment]
-    app.node = told  # type: ignore[assignment]
-    app._heard(
-        Heard(
-            address="C0:00:00:00:00:01", name="TWIN-1", service_uuids=(), manufacturer_data={},
-            service_data={}, rssi=-50,
-        )
+    node = Node(
+        node_id=NODE, version="1", generation=Generation.DEMO, clock=bench.time.clock(),
+        outbox=bench.open(), wire=cast("Wire", None),
     )  # fmt: skip
-    assert told.unknown == []
+    app = App.__new__(App)
+    app._profiles, app._listeners, app.node = twins, {}, node
+    app._settings = type("NoDevices", (), {"devices": ()})()
+    heard = Heard(
+        address="C0:00:00:00:00:01", name="TWIN-1", service_uuids=(), manufacturer_data={},
+        service_data={}, rssi=-50,
+    )  # fmt: skip
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            app._heard(heard)
+    assert [(one["event"], one["profiles"]) for one in logs] == [("device-ambiguous", ["one", "two"])]
+    (shown,) = health.document(node.health)["ambiguous"]
+    assert (shown["uid"], shown["profiles"]) == ("ble:c0-00-00-00-00-01", ["one", "two"])
+    assert shown["text"]["zh"] != shown["text"]["en"]
+    assert events(node.outbox, "device-unknown") == []
+    assert [one.detail["profiles"] for one in events(node.outbox, "device-ambiguous")] == ["one, two"]

@@ -16,6 +16,8 @@ import pytest
 from broker.messages import Acks, FlowTarget, Readings, Targets, decode
 from broker.topics import Up
 from clinical.records import Generation
+from edge_node import health
+from edge_node.adapters.sqlite_outbox import open_or_recreate, salvage
 from edge_node.node import Node
 from edge_node.ports import Delivery, Frame, WireState
 from edge_node.settings import DripPeripheral
@@ -134,6 +136,101 @@ def test_an_hour_without_a_broker_loses_nothing(bench: Bench) -> None:
             break
     assert set(arrived) >= set(range(1, made + 1))
     assert arrived[next(iter(arrived))].split("/")[-1] != "backfill"
+
+
+def _settle(rig: Rig, *, committing: bool) -> set[int]:
+    """Let a broker take everything, and a server commit it or not; the numbers that arrived."""
+    arrived: set[int] = set()
+    for _ in range(4000):
+        taken, rig.wire.sent = rig.wire.sent, []
+        for _topic, _payload, tag in taken:
+            rig.node.uplink.on_delivery(Delivery(tag=tag, code=0))
+        arrived |= {tag for *_, tag in taken}
+        if taken and committing:
+            told = _acks(rig.outbox.store.outbox_id, [(tag, tag) for *_, tag in taken])
+            rig.node.uplink.on_message(f"wardlink/v1/{NODE}/down/acks", told)
+        rig.bench.time.pass_s(0.25)
+        rig.node.uplink.tick()
+        if not rig.outbox.depth or not (taken or rig.wire.sent or committing):
+            break
+    return arrived
+
+
+@pytest.mark.requirement("R-EDGE-34")
+def test_a_broker_that_dies_right_after_it_acknowledged_loses_nothing(bench: Bench) -> None:
+    rig = Rig(bench)
+    rig.node.uplink.on_state(WireState(connected=True))
+    rig.stream(2)
+    rig.watch()
+    rig.sensor.hang(500, 60)
+    rig.stream(20)
+    first = _settle(rig, committing=False)
+    held = rig.outbox.store.last_seq
+    assert first
+    assert {row.seq for row in rig.outbox.store.span(1, held, 100_000)} == set(range(1, held + 1))
+    rig.node.uplink.on_state(WireState(connected=False, reason="connection-lost"))
+    rig.node.uplink.on_state(WireState(connected=True))
+    assert _settle(rig, committing=True) >= set(range(1, held + 1))
+    assert rig.outbox.depth == 0
+
+
+@pytest.mark.requirement("R-EDGE-34")
+def test_on_a_full_disk_the_node_says_so_still_alarms_and_recovers_by_itself(bench: Bench) -> None:
+    bench.max_pages_bytes = 96 * 4096
+    rig = Rig(bench)
+    rig.node.uplink.on_state(WireState(connected=False, reason="broker-unreachable"))
+    while not rig.outbox.full:
+        rig.outbox.event("filler", {"text": "x" * 1000})
+    rig.stream(3)
+    assert "outbox-full" in {one["code"] for one in health.document(rig.node.health)["problems"]}
+    assert [one.condition for one in rig.node.alarms.standing if one.condition == "outbox-full"]
+    rig.node.uplink.on_state(WireState(connected=True))
+    _settle(rig, committing=True)
+    bench.time.pass_s(61)
+    for _ in range(3):
+        rig.stream(1)
+    assert not rig.outbox.full
+    assert not [one for one in rig.node.alarms.standing if one.condition == "outbox-full"]
+
+
+@pytest.mark.requirement("R-EDGE-34")
+def test_whichever_page_of_the_outbox_is_damaged_it_opens_and_gives_back_only_what_was_in_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    outbox = bench.open()
+    for _ in range(60):
+        outbox.put(bench.reading(outbox))
+    outbox.flush()
+    original = {(row.seq, row.id) for row in outbox.store.span(1, 1000, 1000)}
+    outbox.store.close()
+    whole, chance = bench.path.read_bytes(), random.Random(1)
+    for place in range(0, len(whole), 4096):
+        path = tmp_path / f"damaged-{place}" / "outbox.db"
+        path.parent.mkdir()
+        path.write_bytes(whole[:place] + chance.randbytes(4096) + whole[place + 4096 :])
+        store, aside = open_or_recreate(path, max_bytes=8_000_000, reserve_bytes=65536)
+        bench.made.append(store)
+        rows = list(store.span(1, 1000, 1000)) if aside is None else list(salvage(aside))
+        assert {(row.seq, row.id) for row in rows} <= original
+        assert aside is not None or {(row.seq, row.id) for row in rows} == original
+
+
+@pytest.mark.requirement("R-EDGE-33")
+def test_doubled_and_cut_notifications_neither_add_nor_lose_a_drop(bench: Bench) -> None:
+    rig = Rig(bench)
+    rig.stream(2)
+    rig.watch()
+    rig.sensor.hang(500, 60)
+    for _ in range(40):
+        rig.stream(1)
+        frame = rig.sensor.frame()
+        for data in [frame, frame, *(frame[:length] for length in range(len(frame)))]:
+            rig.node.on_frame(rig.session, DRIP, Frame(stream="drops", data=data, stamp=rig.node.clock.now()))
+    rig.stream(1)
+    last = {value.code: value.n for value in rig.readings()[-1].values}
+    assert last["MDC_VOL_FLUID_DELIV_TOTAL"] == Decimal(rig.sensor.drip.total_drops) / 20
+    assert float(last["MDCX_DROP_RATE"] or 0) == pytest.approx(60, rel=0.1)
+    assert rig.node.health.rejected() == 40 * len(frame)
 
 
 def _acks(outbox: str, committed: list[tuple[int, int]]) -> bytes:

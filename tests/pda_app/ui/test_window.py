@@ -17,7 +17,7 @@ from pda_app.presenters.states import Screen
 from pda_app.widgets import words
 from pda_app.widgets.context import Texts, th
 from tests.pda_app.test_round_and_alarms import RUNNING
-from tests.support.handheld import alarm, at, badge, bag, device_label, flow, wristband
+from tests.support.handheld import PINS, alarm, at, badge, bag, device_label, flow, wristband
 from tests.support.handheld_glass import Glass, at_the_glass
 from tests.support.kivy_driver import Driver
 
@@ -234,6 +234,12 @@ def test_the_second_nurse_s_page_hides_what_the_first_goes_by(driver: Driver, tm
             for key in ("1", "2", "0"):
                 await glass.tap("Key", key=key)
             await glass.tap("StateButton", act="second-done")
+            if who == "陈静":
+                assert glass.says("陈静：请输入本人 PIN 确认")
+                for key in PINS["N20488"]:
+                    await glass.tap("Key", key=key)
+                assert glass.says("••••••")
+                await glass.tap("StateButton", act="second-done")
         assert glass.says("可以给药")
         assert glass.says("第二人：陈静 · 已独立计算")
 

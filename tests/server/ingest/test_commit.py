@@ -62,8 +62,15 @@ class Line:
     def filed(self) -> list[tuple[str, str]]:
         table = schema.samples
         with self.ward.store.reading() as connection:
-            rows = connection.execute(select(table.c.encounter_id, table.c.unassigned).order_by(table.c.n))
+            rows = connection.execute(
+                select(table.c.encounter_id, table.c.unassigned).order_by(table.c.outbox, table.c.seq)
+            )
             return [(row[0], row[1]) for row in rows]
+
+
+def shown_of(written: Written) -> list[Any]:
+    """What the screens of every ward are shown."""
+    return [one for of_ward in written.shown.values() for one in of_ward]
 
 
 @pytest.fixture
@@ -75,7 +82,7 @@ def line(any_ward: Any) -> Line:
 def test_a_reading_is_filed_by_its_devices_association_and_shown(line: Line) -> None:
     written = line.write(line.reading())
     assert line.filed() == [("E-V1001", "")]
-    assert [(one.encounter_id, one.code) for one in written.shown] == [("E-V1001", SPO2)]
+    assert [(one.stay.id, one.message.values[0].code) for one in shown_of(written)] == [("E-V1001", SPO2)]
     newest = line.ward.store.picture.get(Observation, f"P-1001/{SPO2}")
     assert (newest.value, newest.generation) == (Decimal(97), Generation.DEMO)
 
@@ -264,7 +271,7 @@ def test_a_reading_from_the_future_hides_nothing_and_its_node_is_told_of(line: L
     ahead = line.ward.clock() + timedelta(hours=2)
     written = line.write(line.reading(ahead, values=[Value(code=SPO2, n=Decimal(99), unit="%")]))
     assert line.filed() == [("", "clock-ahead")]
-    assert written.shown == []
+    assert shown_of(written) == []
     assert line.ward.store.picture.get(Observation, f"P-1001/{SPO2}") is None
     line.write(line.reading(ahead))
     assert present_alarms(line) == [("clock-ahead", "Me")]
@@ -315,7 +322,7 @@ def test_a_wave_from_the_future_is_shown_to_nobody(line: Line) -> None:
         **line.head(), id="w1", device=OXIMETER, effective=ahead, code="MDC_PULS_OXIM_PLETH", unit="1",
         rate_hz=75.0, gain=1.0, generation=Generation.DEMO, samples=b"\x00\x00",
     )  # fmt: skip
-    assert line.write(wave).waves == []
+    assert line.write(wave).waves == {}
     assert present_alarms(line) == [("clock-ahead", "Me")]
 
 

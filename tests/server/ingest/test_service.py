@@ -16,7 +16,7 @@ from broker.topics import Down, Up
 from clinical.records import Generation
 from server.infusions.flow import FlowWatch
 from server.ingest.commit import BatchWriter
-from server.ingest.port import Packet
+from server.ingest.port import OnPackets, Packet
 from server.ingest.service import Ingest
 
 
@@ -29,14 +29,14 @@ class PlayedBroker:
         self.acknowledged: list[int] = []
         self.published: list[tuple[str, bytes]] = []
 
-    def start(self, on_packet: Callable[[Packet], None], on_connected: Callable[[], None]) -> None:
-        del on_packet, on_connected
+    def start(self, on_packets: OnPackets, on_connected: Callable[[], None]) -> None:
+        del on_packets, on_connected
 
     def acknowledge(self, packets: Sequence[Packet]) -> None:
         self.acknowledged += [packet.token[0] for packet in packets]
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        del retain
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
+        del retain, qos
         self.published.append((topic, payload))
 
     def stop(self) -> None:
@@ -91,7 +91,7 @@ def test_a_store_that_refuses_for_a_while_delays_the_acknowledgement_and_loses_n
     event.listen(ward.store.engine, "before_cursor_execute", refuse)
 
     async def script(ingest: Ingest) -> None:
-        ingest.received(packet(ward, 1))
+        ingest.received([packet(ward, 1)])
         await asyncio.sleep(0.3)
         assert ingest.counts.failures == 1
         assert not ingest.storing
@@ -106,7 +106,7 @@ def test_a_store_that_refuses_for_a_while_delays_the_acknowledgement_and_loses_n
 def test_acknowledgement_and_committed_ranges_follow_the_commit(ward: Any) -> None:
     async def script(ingest: Ingest) -> None:
         for seq in (1, 2, 4):
-            ingest.received(packet(ward, seq))
+            ingest.received([packet(ward, seq)])
         await asyncio.sleep(0.2)
 
     _, broker = play(ward, script)
@@ -121,7 +121,7 @@ def test_acknowledgement_and_committed_ranges_follow_the_commit(ward: Any) -> No
 def test_a_full_buffer_leaves_the_rest_with_the_broker(ward: Any) -> None:
     async def script(ingest: Ingest) -> None:
         for seq in range(1, 11):
-            ingest.received(packet(ward, seq))
+            ingest.received([packet(ward, seq)])
         await asyncio.sleep(0.2)
 
     ingest, broker = play(ward, script, max_buffered=4)
@@ -142,7 +142,7 @@ def test_one_message_the_store_cannot_take_is_put_aside_and_the_others_go_in(war
 
     async def script(ingest: Ingest) -> None:
         for seq in (1, 2, 3):
-            ingest.received(packet(ward, seq))
+            ingest.received([packet(ward, seq)])
         await asyncio.sleep(0.4)
 
     ingest, broker = play(ward, script)
@@ -169,7 +169,7 @@ def test_a_message_that_breaks_the_writer_is_put_aside_and_the_others_go_in(
 
     async def script(ingest: Ingest) -> None:
         for seq in (1, 2, 3):
-            ingest.received(packet(ward, seq))
+            ingest.received([packet(ward, seq)])
         await asyncio.sleep(0.4)
 
     ingest, broker = play(ward, script)
@@ -195,7 +195,7 @@ def test_storing_that_stands_still_is_told_while_messages_wait(
             return await write(use_case)
 
         monkeypatch.setattr(ingest._store, "write_async", held)
-        ingest.received(packet(ward, 1))
+        ingest.received([packet(ward, 1)])
         await asyncio.sleep(0.3)
         assert not ingest.state()["ok"]
         release.set()

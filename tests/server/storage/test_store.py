@@ -20,9 +20,11 @@ from server.storage import schema
 from server.storage.codec import TYPE_OF, from_text, to_text
 from server.storage.columns import EPOCH, micros
 from server.storage.engine import downgrade, open_engine, upgrade
+from server.storage.partitions import is_partition
 from server.storage.store import Committed, Store, UnitOfWork
 
 STAY = Encounter(id="E1", patient_id="P1", status="in-progress", ward="W1", bed="01")
+WITHOUT_PARTITIONS = {"include_name": lambda name, kind, _parents: kind != "table" or not is_partition(name)}
 HARD_NAMES = [
     "<b>O'Brien</b>",
     "Robert'); DROP TABLE facts;--",
@@ -118,7 +120,10 @@ def test_migrations_make_exactly_the_schema_and_go_down_again(any_url: str) -> N
     upgrade(engine)
     upgrade(engine)
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        assert (
+            compare_metadata(MigrationContext.configure(connection, opts=WITHOUT_PARTITIONS), schema.metadata)
+            == []
+        )
     downgrade(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
     upgrade(engine)

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
+from server.nodes.routes import Node, Nodes
+from server.storage.codec import to_bytes
+from tests.server.web.figures import figures
+from tests.server.web.handover_sheet import sheet
 from tests.server.web.scenario import Json, Scenario, iso
 
 WEB = Path(__file__).resolve().parents[3] / "server" / "web"
@@ -110,6 +114,9 @@ class Feed:
         self.refusing = False
         self.frozen = False
         self.signed_in = True
+        self.busy = True
+        self.handovers: list[Json] = []
+        self.nodes = a_few_nodes(datetime.now(UTC))
         self.acknowledged: list[str] = []
         self.resumed = 0
         self.snapshots = 0
@@ -203,6 +210,29 @@ class Feed:
         return app
 
 
+def a_few_nodes(now: datetime) -> list[Node]:
+    """A node of every condition the page tells apart."""
+
+    def node(
+        id_: str, state: str, *, beds: tuple[str, ...] = ("01",), waiting: int = 3, device: str = "streaming"
+    ) -> Node:
+        seen = None if state == "never-seen" else now - timedelta(seconds=154 if state == "offline" else 1)
+        return Node(
+            id=id_, ward="W1", beds=list(beds), state=state, since=seen, seen=seen, waiting=waiting,
+            version="" if seen is None else "0.1.0",
+            devices={} if seen is None else {"ble:c0-00-00-00-01-01": device, "serial:ox-01": "streaming"},
+        )  # fmt: skip
+
+    return [
+        node("wl-edge-01", "online"),
+        node("wl-edge-02", "online", beds=("02",), device="lost"),
+        node("wl-edge-03", "offline", beds=("03",), waiting=1842),
+        node("wl-edge-04", "online", beds=("04",), waiting=412),
+        node("wl-edge-05", "never-seen", beds=("05",)),
+        node("wl-edge-99", "online", beds=()),
+    ]
+
+
 def problem(status: int, code: str) -> JSONResponse:
     body = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": code}
     return JSONResponse(body, status, media_type="application/problem+json")
@@ -211,6 +241,7 @@ def problem(status: int, code: str) -> JSONResponse:
 def add_routes(app: FastAPI, feed: Feed) -> None:
     """Add the addresses of the ward server that the page uses."""
     add_session_routes(app)
+    add_page_routes(app, feed)
 
     @app.middleware("http")
     async def headers(request: Request, go_on: Any) -> Response:
@@ -239,6 +270,29 @@ def add_routes(app: FastAPI, feed: Feed) -> None:
         await watch(feed, socket)
 
     app.mount("/", StaticFiles(directory=WEB, html=True))
+
+
+def add_page_routes(app: FastAPI, feed: Feed) -> None:
+    """Add what the pages beside the wall ask for."""
+
+    @app.get("/api/v1/wards/{ward}/statistics")
+    def statistics(ward: str, since: datetime, until: datetime) -> Response:
+        if ward != feed.scenario.state["ward"]["id"]:
+            return problem(404, "ward")
+        return Response(to_bytes(figures(since, until, busy=feed.busy)), media_type="application/json")
+
+    @app.get("/api/v1/wards/{ward}/handover")
+    def handover(ward: str, since: datetime, until: datetime) -> Response:
+        return Response(to_bytes(sheet(feed.scenario, since, until)), media_type="application/json")
+
+    @app.post("/api/v1/wards/{ward}/handover", status_code=201)
+    async def give(ward: str, request: Request) -> Json:
+        feed.handovers.append(await request.json())
+        return {"id": feed.handovers[-1]["id"]}
+
+    @app.get("/api/v1/nodes")
+    def nodes() -> Response:
+        return Response(Nodes(nodes=feed.nodes).model_dump_json(), media_type="application/json")
 
 
 def add_session_routes(app: FastAPI) -> None:

@@ -56,7 +56,12 @@ def test_every_family_of_texts_is_complete() -> None:
         "device-fault device-limit node-offline radio-lost outbox-full publish-refused dose-missed "
         "possible-double-dose given-against-order supply-failure site-finding event-unreadable",
         "priority": "Hi Me Lo",
-        "page": "wall bed alarms infusions tasks",
+        "page": "wall bed alarms handover infusions tasks statistics nodes",
+        "node": "is-offline is-never is-foreign is-behind is-device is-well do-offline do-never do-foreign "
+        "do-behind do-device do-well",
+        "session": "searching discovered connecting ready streaming lost",
+        "care-item": "round-due round-warn round-overdue",
+        "scale": "braden morse pain",
     }
     wanted = {f"{family}.{word}" for family, words in families.items() for word in words.split()}
     assert sorted(wanted - catalog("zh").keys()) == []

@@ -12,8 +12,11 @@ const PAGES = [
   ["F1", "wall"],
   ["F4", "bed"],
   ["F5", "alarms"],
+  ["F6", "handover"],
   ["F7", "infusions"],
   ["F8", "tasks"],
+  ["F9", "statistics"],
+  ["F11", "nodes"],
 ];
 const TOLD_MS = 6000;
 

@@ -1,0 +1,96 @@
+"""What a step of care recorded on this handheld changes in its own picture, until the server's word comes.
+
+Only what is certain at the bedside is laid over: that a sample was taken, a check done, values written down.
+What a reading means, and whether something stands against a step, is the server's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
+from typing import Any
+
+from clinical.bedside_check.model import Action
+from clinical.care_records import RunningSkinTest, TransfusionEntry
+from clinical.exchange import CareRecorded, Charted
+from clinical.records import TaskStatus
+
+View = Mapping[str, MutableMapping[str, Any]]
+
+
+def lay_care(view: View, event: CareRecorded) -> None:
+    """Lay one step of a transfusion, a sample or a skin test over the facts of a ward."""
+    match event.request.action:
+        case Action.COLLECT:
+            _change(
+                view, "specimens", event.subject_id, state="collected", collected_at=event.at,
+                collected_by=event.operator,
+            )  # fmt: skip
+            _change(view, "tasks", event.task_id, status=TaskStatus.COMPLETED, changed_at=event.at)
+        case Action.BLOOD_RECEIVE:
+            _change(
+                view, "blood_units", event.subject_id, state="received", received_by=_persons(event),
+                received_at=event.at,
+            )  # fmt: skip
+        case Action.BLOOD_CHECK:
+            _change(
+                view, "blood_units", event.subject_id, state="checked", checked_by=_persons(event),
+                checked_at=event.at,
+            )  # fmt: skip
+        case Action.BLOOD_OBS:
+            _lay_observation(view, event)
+        case Action.SKINTEST_START:
+            _lay_skin_test(view, event)
+        case _:
+            return  # what a reading means comes from the server
+
+
+def _persons(event: CareRecorded) -> tuple[str, ...]:
+    second = event.request.witness
+    return (event.operator, *((second.id,) if second is not None else ()))
+
+
+def _lay_observation(view: View, event: CareRecorded) -> None:
+    infusion = view["infusions"].get(event.infusion_id)
+    if infusion is not None:
+        view["transfusion_entries"].setdefault(
+            event.id,
+            TransfusionEntry(
+                id=event.id, infusion_id=infusion.id, patient_id=infusion.patient_id, at=event.at,
+                by=event.operator, symptoms=event.request.entered.symptoms,
+            ),
+        )  # fmt: skip
+
+
+def _lay_skin_test(view: View, event: CareRecorded) -> None:
+    order = view["orders"].get(event.order_id)
+    if order is None or not order.items:
+        return
+    product = view["products"].get(order.items[0].product_id)
+    substance = product.ingredients[0].code if product and product.ingredients else order.items[0].product_id
+    view["running_skin_tests"].setdefault(
+        event.subject_id,
+        RunningSkinTest(
+            id=event.subject_id, patient_id=order.patient_id, order_id=order.id, substance=substance,
+            started_at=event.at, started_by=event.operator, task_id=event.task_id,
+            site=event.request.entered.site,
+        ),
+    )  # fmt: skip
+    _change(view, "tasks", event.task_id, status=TaskStatus.RUNNING, changed_at=event.at)
+
+
+def lay_charted(view: View, event: Charted) -> None:
+    """Lay one line of the chart over the facts, under the event's own id, time and person."""
+    for kind, line in (
+        ("fluids", event.fluid),
+        ("assessments", event.assessment),
+        ("rounds", event.round),
+    ):
+        if line is not None:
+            view[kind].setdefault(event.id, replace(line, id=event.id, at=event.at, by=event.operator))
+
+
+def _change(view: View, kind: str, id_: str, **values: Any) -> None:
+    record = view[kind].get(id_)
+    if record is not None:
+        view[kind][id_] = replace(record, **values)

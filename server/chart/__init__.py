@@ -1,0 +1,1 @@
+"""The nursing chart: fluids with their sums, scales, rounds."""

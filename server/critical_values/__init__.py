@@ -1,0 +1,1 @@
+"""Critical laboratory values: taken with read-back, told to a doctor, acknowledged with what was decided."""

@@ -1,0 +1,1 @@
+"""Skin tests: placed, read by two, and what follows from a positive one."""

@@ -1,0 +1,1 @@
+"""Samples: planned from orders, labelled at the bed, taken, handed over."""

@@ -1,0 +1,1 @@
+"""How the ward did: scanning, near misses, punctuality, alarms, infusions; never a ranking of persons."""

@@ -1,0 +1,1 @@
+"""Blood: issued, received, checked by two, given under watch, the empty bag returned."""
