@@ -48,14 +48,14 @@ class UpMessage(Message, frozen=True, kw_only=True):
     sent: Instant
 
 
-class Clock(msgspec.Struct, frozen=True, kw_only=True):
+class Clock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How far the host's clock may be trusted for this sample."""
 
     state: Literal["synchronised", "holdover", "unset"]
     uncertainty_ms: Annotated[int, Meta(ge=0)] = 0
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One measured value. ``n`` is null when the device had no number; ``validity`` says why."""
 
     code: Annotated[str, Meta(pattern=r"^MDC[A-Z]*_[A-Z0-9_]+$", max_length=64)]
@@ -64,7 +64,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     validity: Validity = Validity.VALID
 
 
-class Readings(UpMessage, frozen=True, kw_only=True):
+class Readings(UpMessage, frozen=True, kw_only=True, gc=False):
     """What one device measured at one instant: at most one message per device and second.
 
     ``id`` names the sample itself, so that two nodes hearing one device store it once.
@@ -82,7 +82,7 @@ class Readings(UpMessage, frozen=True, kw_only=True):
     infusion: str | None = None  # the flow target this estimate belongs to
 
 
-class Wave(UpMessage, frozen=True, kw_only=True):
+class Wave(UpMessage, frozen=True, kw_only=True, gc=False):
     """About one second of one waveform: int16 little-endian samples; value = raw * gain + offset."""
 
     id: Id

@@ -7,6 +7,7 @@ ward's own browser), the ingest, the ticker, the hospital link. One writer's thr
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import signal
@@ -51,6 +52,7 @@ _RESTART_S = 1.0
 _NODES_EVERY_S = 1.0
 """When many nodes come at once, what is known of all of them is read this often and not for each."""
 _ROWS_EVERY_S = 5
+_COLLECT_AFTER = (100_000, 20, 100)
 _SWITCH_S = 0.0005
 """How long the writer's thread may keep the event loop waiting each time the loop has touched a socket."""
 
@@ -242,6 +244,7 @@ class WardServer:
             self._broker.start(self.ingest.received, self._broker_connected(loop))
         try:
             await until_started(listeners, served)
+            _settle()
             ready(addresses(listeners, self.his.port))
             await stop.wait()
         finally:
@@ -298,6 +301,16 @@ class WardServer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._store.close()
+
+
+def _settle() -> None:
+    """Tell the garbage collector that the ward's facts are here to stay.
+
+    It would otherwise walk over all of them every few seconds, for the cycles that messages do not make.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _broker(settings: ServerSettings) -> AsyncioBroker | None:
