@@ -30,7 +30,7 @@ from server.his_link import HospitalLink
 from server.infusions.flow import FlowWatch
 from server.infusions.targets import TargetPublisher
 from server.ingest.commit import BatchWriter, Written
-from server.ingest.reader import AsyncioBroker
+from server.ingest.mqtt import PahoBroker
 from server.ingest.service import Ingest
 from server.listening import Listener, addresses, listeners_of, until_started
 from server.live.hub import Hub
@@ -313,7 +313,7 @@ def _settle() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-def _broker(settings: ServerSettings) -> AsyncioBroker | None:
+def _broker(settings: ServerSettings) -> PahoBroker | None:
     mqtt = settings.mqtt
     if not mqtt.port:
         return None
@@ -321,7 +321,7 @@ def _broker(settings: ServerSettings) -> AsyncioBroker | None:
         raise BadInputError(
             "mqtt-tls", "mqtt needs ca_file, cert_file and key_file; nothing connects in the clear"
         )
-    return AsyncioBroker(mqtt.host, mqtt.port, client_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file))
+    return PahoBroker(mqtt.host, mqtt.port, client_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file))
 
 
 def _ward_row(site: Site, ward_id: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class PlayedBroker:
     def __init__(self) -> None:
         self.acknowledged: list[int] = []
         self.published: list[tuple[str, bytes]] = []
+        self.held: list[bool] = []
 
     def start(self, on_packets: OnPackets, on_connected: Callable[[], None]) -> None:
         del on_packets, on_connected
@@ -38,6 +39,9 @@ class PlayedBroker:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
         del retain, qos
         self.published.append((topic, payload))
+
+    def hold(self, on: bool) -> None:
+        self.held.append(on)
 
     def stop(self) -> None:
         return None
@@ -127,6 +131,18 @@ def test_a_full_buffer_leaves_the_rest_with_the_broker(ward: Any) -> None:
     ingest, broker = play(ward, script, max_buffered=4)
     assert broker.acknowledged == [1, 2, 3, 4]
     assert ingest.counts.refused == 6
+
+
+@pytest.mark.requirement("R-SRV-63")
+@pytest.mark.hazard("H-SRV-01")
+def test_a_buffer_that_fills_holds_the_broker_back_until_it_has_drained(ward: Any) -> None:
+    async def script(ingest: Ingest) -> None:
+        ingest.received([packet(ward, seq) for seq in range(1, 9)])
+        await asyncio.sleep(0.3)
+
+    ingest, broker = play(ward, script, max_buffered=10)
+    assert broker.held == [True, False]
+    assert (ingest.counts.stored, ingest.counts.refused) == (8, 0)
 
 
 @pytest.mark.requirement("R-SRV-12")
