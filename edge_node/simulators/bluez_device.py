@@ -110,7 +110,8 @@ class SimulatedPeripheral:
         return radio.rssi_at.get(self._bluez.name, radio.rssi) if radio.in_range else None
 
     def _heard(self, strength: int) -> None:
-        rssi = strength + random.randint(-3, 3)
+        shakes = self.radio.rssi_shakes
+        rssi = strength + random.randint(-shakes, shakes)
         said: dict[str, Any] = {}
         if isinstance(self.device, Broadcaster):
             said = {"ServiceData": self.device.service_data()}

@@ -75,7 +75,8 @@ class Radio:
 
     ``connect_errors`` are the texts of the next failing connects; ``muted`` keeps the link up without data;
     ``repeat`` sends every notification that many times; ``pairs`` says whether pairing succeeds.
-    ``rssi_at`` gives the strength at single adapters, None where one does not hear the device at all.
+    ``rssi_at`` gives the strength at single adapters, None where one does not hear the device at all;
+    what an adapter reports differs from it by up to ``rssi_shakes`` dB.
     """
 
     pairs: bool = True
@@ -83,6 +84,7 @@ class Radio:
     in_range: bool = True
     rssi: int = -60
     rssi_at: dict[str, int | None] = field(default_factory=dict)
+    rssi_shakes: int = 3
     advertise_every_s: float = 0.3
     connect_s: float = 0.02
     resolve_s: float = 0.02

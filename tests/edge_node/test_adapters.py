@@ -91,15 +91,24 @@ async def until(what: Callable[[], Any]) -> None:
             await asyncio.sleep(0.02)
 
 
+def placed(device: Any, **strengths: int) -> None:
+    """Say how strongly each adapter hears a device, without shaking."""
+    device.radio.rssi_shakes, device.radio.rssi_at = 0, strengths
+
+
+def strengths(radios: BleRadios) -> list[float]:
+    """How well each adapter hears the device, in dB; nothing has failed yet."""
+    return [one.score(ADDRESS) for one in radios._radios]
+
+
 @pytest.mark.requirement("R-EDGE-43")
 def test_a_device_is_reached_through_the_adapter_that_hears_it_best(bus: str) -> None:
     async def scene() -> None:
         async with room(bus, [oximeter()], ("hci0", "hci1")) as (bluez, radios):
             first, second = (bluez.adapters[name].peripherals[ADDRESS] for name in ("hci0", "hci1"))
-            first.radio.rssi_at = {"hci0": -85, "hci1": -50}
+            placed(first, hci0=-85, hci1=-50)
             way = transport(radios)
-            await way.available()
-            await until(lambda: all(one.heard(ADDRESS) for one in radios._radios))
+            await until(lambda: strengths(radios) == [-85, -50])
             async with way.open() as link:
                 item = await link.frames.get()
                 assert isinstance(item, Frame)
@@ -116,10 +125,9 @@ def test_when_one_adapter_fails_the_other_takes_over(bus: str) -> None:
     async def scene() -> None:
         async with room(bus, [oximeter()], ("hci0", "hci1")) as (bluez, radios):
             first = bluez.adapters["hci0"].peripherals[ADDRESS]
-            first.radio.rssi_at = {"hci0": -50, "hci1": -60}
+            placed(first, hci0=-50, hci1=-60)
             way = transport(radios)
-            await way.available()
-            await until(lambda: all(one.heard(ADDRESS) for one in radios._radios))
+            await until(lambda: strengths(radios) == [-50, -60])
             async with way.open() as link:
                 await link.frames.get()
                 bluez.power(on=False)
@@ -137,9 +145,10 @@ def test_failed_connects_make_another_adapter_better(bus: str) -> None:
     async def scene() -> None:
         async with room(bus, [oximeter()], ("hci0", "hci1")) as (bluez, radios):
             peripheral = bluez.adapters["hci0"].peripherals[ADDRESS]
-            peripheral.radio.rssi_at = {"hci0": -50, "hci1": -54}
+            placed(peripheral, hci0=-50, hci1=-54)
             peripheral.radio.connect_errors.extend(["Input/output error"] * 2)
             way = transport(radios)
+            await until(lambda: strengths(radios) == [-50, -54])
             for _ in range(2):
                 await until(lambda: all(one.heard(ADDRESS) for one in radios._radios))
                 with pytest.raises(LinkLostError, match="connect-failed"):

@@ -5,6 +5,7 @@ Import it only where ``tests/pda_app/ui/conftest.py`` has prepared Kivy's enviro
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ class Driver:
 
     def __init__(self) -> None:
         EventLoop.ensure_window()
+        gc.collect()
+        gc.freeze()  # a collection then walks over what the tests of this window made, not over the whole run
         if EventLoop.status != "started":
             EventLoop.start()
         self.window = Window
@@ -50,6 +53,7 @@ class Driver:
         """Take everything out of the window."""
         for child in list(Window.children):
             Window.remove_widget(child)
+        gc.collect()  # the rules of screens that were left would run again at every change of theme
 
     def frames(self, count: int = 2) -> None:
         """Run whole frames: clock, input, layout, drawing."""

@@ -158,13 +158,17 @@ class App {
     this.dirty = true;
     const draw = () => {
       this.dirty = false;
-      if (!this.store.ready) return;
-      const now = this.store.now();
-      this.shell.draw(now);
-      this.pages[this.page].draw(now);
+      this.#draw();
     };
     if (document.hidden) setTimeout(draw, 500);
     else requestAnimationFrame(draw);
+  }
+
+  #draw() {
+    if (!this.store.ready) return;
+    const now = this.store.now();
+    this.shell.draw(now);
+    this.pages[this.page].draw(now);
   }
 
   goTo(page, bed) {
@@ -173,7 +177,7 @@ class App {
     this.page = page;
     for (const [name, view] of Object.entries(this.pages)) view.root.hidden = name !== page;
     this.shell.mark(page);
-    this.redraw();
+    this.#draw(); // in the same step: the bed that was open before is never seen under the new one's name
     this.pages[page].arrange?.();
   }
 

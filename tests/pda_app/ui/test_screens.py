@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 
 import pytest
@@ -78,21 +79,24 @@ def save(driver: Driver, name: str, variant: str, *, dark: bool) -> None:
 
 
 LEFT = """
-#:import collect gc.collect
+#:import churn tests.support.churn.churn
 <Left@Label>:
     tint: 'ink'
-    color: (collect(), th.c(self.tint))[1]
+    color: (churn(), th.c(self.tint))[1]
 """
 
 
-def test_a_screen_that_was_left_may_be_collected_while_the_theme_changes(driver: Driver) -> None:
+def test_a_screen_that_was_left_may_become_garbage_while_the_theme_changes(driver: Driver) -> None:
     Builder.load_string(LEFT, filename="left.kv")
+    usual = gc.get_threshold()
     try:
         gone = Factory.Left()
         gone.itself = gone  # a cycle: only the collector frees it
+        gc.set_threshold(100, 1, 1)  # the collector is as eager as it can be
         del gone
         th.dark = True
     finally:
+        gc.set_threshold(*usual)
         th.dark = False
         Builder.unload_file("left.kv")
         Factory.unregister("Left")

@@ -44,10 +44,15 @@ def test_a_sheet_that_cannot_be_had_is_told_and_a_line_opens_its_bed(
     page = open_page(small[0])
     page.keyboard.press("F6")
     page.wait_for_selector(".hand-row")
-    bed = page.locator(".hand-row .hand-bed").first.inner_text()
-    page.locator(".hand-row .hand-bed").first.click()
-    page.wait_for_selector(".page.bed-page:visible")
-    assert bed in page.locator(".page.bed-page").inner_text()
+    at_once = """() => {
+        const line = document.querySelector('.hand-row .hand-bed');
+        const bed = line.innerText;
+        line.click();
+        const head = document.querySelector('.page.bed-page:not([hidden]) .bed-head');
+        return [bed, head.innerText];
+    }"""
+    bed, shown = page.evaluate(at_once)  # nothing is painted between the click and the reading
+    assert bed in shown
     page.route("**/handover?*", lambda route: route.abort())
     page.keyboard.press("F6")
     page.locator("[data-hours='12']").click()
