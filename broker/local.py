@@ -8,8 +8,10 @@ hour. Acknowledged still does not mean saved; only ``down/acks`` lets a node for
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -34,6 +36,10 @@ LOG_KEPT = 5_000_000
 READY_S = 15.0
 STOP_S = 10.0
 PORT_TRIES = 5
+PORT_DRAWS = 200
+FREE_PORTS = range(20_000, 32_768)
+"""Below what Linux gives to outgoing connections (``net.ipv4.ip_local_port_range``, 32768 and up)."""
+
 SYSTEM_PATHS = ("/usr/sbin", "/usr/local/sbin")
 
 
@@ -107,11 +113,26 @@ def configuration(
     return "\n".join(settings) + "\n"
 
 
-def _free_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """Find TCP ports that nobody listens on, all different.
+
+    They are drawn from below the range that the kernel gives to outgoing connections: a port of that range
+    may be taken by any program's next connection before the one it was found for listens on it.
+
+    Raises:
+        UnavailableError: None was free in many tries.
+    """
+    found: set[int] = set()
+    for _ in range(PORT_DRAWS * count):
+        port = secrets.choice(FREE_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            found.add(port)
+        if len(found) == count:
+            return sorted(found)
+    raise UnavailableError(
+        "no-free-port", f"no free port on {host} between {FREE_PORTS[0]} and {FREE_PORTS[-1]}"
+    )
 
 
 class LocalBroker:
@@ -196,7 +217,7 @@ class LocalBroker:
         tries = PORT_TRIES if self.port == 0 else 1
         while True:
             tries -= 1
-            port = self.port or _free_port(self.host)
+            port = self.port or free_ports(1, self.host)[0]
             try:
                 self._launch(executable, port)
             except UnavailableError:

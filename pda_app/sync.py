@@ -26,7 +26,8 @@ from pda_app.settings import Server
 log = structlog.get_logger("pda_app.sync")
 
 BATCH = 200
-_BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+_BACKOFF_S = (0.5, 1.0, 2.0, 3.0, 5.0)
+"""The last is the longest that an alarm waits for a handheld once the server is back."""
 _NOTHING = Facts()
 
 
@@ -291,6 +292,7 @@ class Sync:
             self._failures = 0
         became = online and not self.link.online
         self.link = replace(self.link, online=online, silent=not online)
-        if became:
+        if became:  # whichever of the two found it, the other rests no longer
             self._wake_outbox.set()
+            self._wake_poll.set()
         self._on_change()

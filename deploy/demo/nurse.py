@@ -28,6 +28,7 @@ from pda_app.adapters.local_store import EncryptedStore
 from pda_app.adapters.scanner_camera import decode_image
 from pda_app.adapters.sound import NoSpeech, SystemSound
 from pda_app.ports import Ports
+from pda_app.presenters import alarm_words
 from pda_app.presenters.app import App
 from pda_app.presenters.states import Screen
 from pda_app.scanning import Wedge
@@ -220,23 +221,30 @@ class ScriptedNurse:
         self.app.back()
 
     async def alarm(self, condition: str, within_s: float) -> None:
-        """Hear an alarm, and take it over."""
+        """Hear an alarm, and take it over; should it end and call again meanwhile, take over that one."""
+        touched: set[str] = set()
 
-        def heard() -> Alarm | None:
+        def known() -> list[Alarm]:
             alarms = self.app.desk.book.facts.alarms
-            return next((one for one in alarms if one.condition == condition and one.bed == BED), None)
+            return [one for one in alarms if one.condition == condition and one.bed == BED]
 
-        await self.until(
-            lambda: heard() is not None, f"the alarm {condition} should reach the handheld", within_s
-        )
-        alarm = heard()
-        if alarm is None:
+        def answered() -> bool:
+            for one in known():
+                if one.id not in touched and alarm_words.is_calling(one):
+                    touched.add(one.id)
+                    self.app.alarms.show(one.id)
+                    self.app.alarms.acknowledge()
+            return any(one.acknowledged_by for one in known())
+
+        await self.until(lambda: bool(known()), f"the alarm {condition} should reach the handheld", within_s)
+        if not known():
             return
-        self.app.alarms.show(alarm.id)
-        self.app.alarms.acknowledge()
         await self.until(
-            lambda: bool(getattr(self.app.desk.book.get(Alarm, alarm.id), "acknowledged_by", "")),
-            f"the acknowledgement of {condition} should come back from the server",
+            answered,
+            lambda: (
+                f"the acknowledgement of {condition} should come back from the server; there are "
+                + str([(one.signal, one.present, one.id in touched) for one in known()])
+            ),
         )
 
     def infusion(self) -> Infusion | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import ssl
 import tempfile
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import Any, Self
 import httpx2
 
 from broker.acl import SERVER_USER
-from broker.local import LocalBroker
+from broker.local import LocalBroker, free_ports
 from clinical.errors import UnavailableError
 from deploy.demo.program import Program
 from deploy.provision.authority import Authority, Issued
@@ -42,18 +41,6 @@ class Ports:
     plain: int
     mllp: int
     hospital: int
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free now; all are held open until the last is found, so that none comes twice."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def sensor_address(bed: str) -> str:
@@ -109,8 +96,9 @@ class DemoWard:
         # Names of sockets may have 107 characters at most, whatever TMPDIR says.
         self._sockets = Path(tempfile.mkdtemp(prefix="wl-", dir="/tmp"))
         self._policy = policy
-        self.ports = Ports(**dict(zip(("web", "plain", "mllp", "hospital"), free_ports(4), strict=True)))
-        self.health_ports = dict(zip(NODES.values(), free_ports(len(NODES)), strict=True))
+        web, plain, mllp, hospital, *health = free_ports(4 + len(NODES))
+        self.ports = Ports(web=web, plain=plain, mllp=mllp, hospital=hospital)
+        self.health_ports = dict(zip(NODES.values(), health, strict=True))
         self.url = f"https://127.0.0.1:{self.ports.web}"
         self.plain_url = f"http://127.0.0.1:{self.ports.plain}"
         self.broker: LocalBroker | None = None

@@ -198,10 +198,28 @@ def test_a_taken_port_is_said(pki: Pki, state: Path, local: LocalBroker) -> None
 def test_a_free_port_that_is_taken_meanwhile_is_given_up_after_some_tries(
     fresh: LocalBroker, local: LocalBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_free_port", lambda _host: local.port)
+    monkeypatch.setattr(module, "free_ports", lambda _count, _host: [local.port])
     monkeypatch.setattr(module, "PORT_TRIES", 2)
     with pytest.raises(UnavailableError):
         fresh.start()
+
+
+def test_free_ports_are_different_and_no_outgoing_connection_takes_one() -> None:
+    found = module.free_ports(20)
+    assert len(set(found)) == 20
+    lowest_outgoing = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(1023 < port < lowest_outgoing for port in found)
+    for port in found:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+def test_a_port_in_use_is_not_called_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", module.free_ports(1)[0])) as taken:
+        monkeypatch.setattr(module, "FREE_PORTS", (taken.getsockname()[1],))
+        with pytest.raises(UnavailableError, match="no free port") as caught:
+            module.free_ports(1)
+    assert caught.value.code == "no-free-port"
 
 
 def test_a_certificate_of_another_authority_is_said(pki: Pki, state: Path, tmp_path: Path) -> None:
@@ -227,7 +245,7 @@ def test_a_program_that_never_answers_is_given_up(
     idle.chmod(0o755)
     monkeypatch.setattr(module, "program", lambda: str(idle))
     monkeypatch.setattr(module, "READY_S", 0.2)
-    fresh.port = module._free_port("127.0.0.1")
+    fresh.port = module.free_ports(1)[0]
     with pytest.raises(UnavailableError, match="it said nothing"):
         fresh.start()
     assert not fresh.running

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from broker.local import free_ports
 from broker.messages import Command, Config, FlowTarget, Readings, Reply, Targets, decode, encode
 from broker.topics import Up
 from clinical.records import Generation
@@ -331,9 +332,7 @@ def test_every_reason_has_both_languages_and_an_unknown_one_stands_for_itself() 
 
 def ask(make: Callable[[], dict[str, Any]], *requests: bytes) -> list[bytes]:
     async def scene() -> list[bytes]:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_ports(1)[0]
         serving = asyncio.create_task(health.serve(port, make))
         await asyncio.sleep(0.05)
         answers = []

@@ -44,6 +44,7 @@ def test_the_demo_tells_where_to_look_and_ctrl_c_ends_it_all(tmp_path: Path) -> 
     finally:
         demo.kill()
         demo.wait()
+        demo.stderr.close()  # type: ignore[union-attr]
     assert "nothing is left running" in rest
     assert "Traceback" not in rest
     with pytest.raises(httpx2.TransportError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from broker.local import free_ports
 from clinical.bedside_check.model import Action, CheckRequest, HandheldState, Operator, ScanMethod
 from clinical.confirmation import Purpose
 from clinical.errors import RefusedError, UnavailableError
@@ -39,18 +39,12 @@ PINS = {"N20713": "274913", "N20488": "580264", "N10021": "913572"}
 NURSE, COLLEAGUE, CHECKER = PINS
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class RealWard:
     """A server process with two admitted patients, an order late by more than an hour, and its bags."""
 
     def __init__(self, directory: Path) -> None:
         self.pki = Pki(directory / "pki")
-        tls, self.mllp = free_port(), free_port()
+        tls, self.mllp = free_ports(2)
         pair = self.pki.server
         listener = f'port = {tls}\ncert_file = "{pair.cert}"\nkey_file = "{pair.key}"'
         his = f"[his]\nmllp_port = {self.mllp}"

@@ -140,6 +140,26 @@ def test_a_change_on_the_server_reaches_the_screen_by_itself(signed_in: Play) ->
     signed_in(scenario)
 
 
+@pytest.mark.requirement("R-PDA-32")
+def test_the_first_answer_after_an_outage_ends_every_pause(
+    signed_in: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(rig: Rig) -> None:
+        sync = rig.app.desk.sync
+        monkeypatch.setattr("pda_app.sync._BACKOFF_S", (600.0,))
+        rig.server.change(alarms=(alarm("a1", "01"),))
+        await rig.synced()
+        rig.server.up = False
+        await rig.until(lambda: not sync.link.online)  # the poll failed, and would rest for minutes
+        await asyncio.sleep(0.05)
+        rig.server.up = True
+        rig.server.change(alarms=(alarm("a2", "01"),))
+        rig.app.alarms.acknowledge()  # what is sent finds the server there again
+        await rig.until(lambda: any(one.id == "a2" for one in rig.app.desk.book.facts.alarms), seconds=2.0)
+
+    signed_in(scenario)
+
+
 def test_the_server_s_record_replaces_what_was_laid_over_here(signed_in: Play) -> None:
     async def scenario(rig: Rig) -> None:
         await rig.scan(wristband("M000001"), bag("b-o1"))

@@ -6,7 +6,6 @@ import functools
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from broker.local import free_ports
 from clinical.bedside_check.model import (
     Action,
     CheckRequest,
@@ -84,9 +84,7 @@ def postgres_url() -> Iterator[str]:
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(data, "postgres")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_ports(1)[0]
     _as_postgres(str(_PG / "initdb"), "-D", str(data), "-U", "ward", "-A", "trust", "-E", "UTF8", "--no-sync")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
     log = data / "log.txt"

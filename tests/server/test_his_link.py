@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from broker.local import free_ports
 from broker.tls import client_context, server_context
 from clinical.errors import BadInputError, UnavailableError
 from clinical.records import Alarm, AlarmPriority
@@ -118,12 +118,6 @@ def test_a_message_put_aside_is_told_once_for_each_reason_until_somebody_has_see
     assert sounding(ward) == {"his-error": "on"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.mark.requirement("R-HIS-17")
 @pytest.mark.hazard("H-HIS-06")
 @pytest.mark.parametrize(
@@ -159,7 +153,7 @@ def test_this_machine_and_named_addresses_may_be_plain(ward: Any, said: dict[str
 @pytest.mark.hazard("H-HIS-06")
 def test_the_listener_speaks_tls_and_wants_a_certificate(ward: Any, tmp_path: Path) -> None:
     pki, stranger = Pki(tmp_path / "a"), Pki(tmp_path / "b", name="Stranger")
-    port = free_port()
+    port = free_ports(1)[0]
     his = His(mllp_port=port, ca_file=pki.ca_file, cert_file=pki.server.cert, key_file=pki.server.key)
 
     async def answer(pair: Any) -> str:

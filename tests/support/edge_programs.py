@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from broker.local import LocalBroker
+from broker.local import LocalBroker, free_ports
 from tests.support.pki import Pki
 
 NODE = "node-1"
@@ -69,9 +69,7 @@ class NodeProgram:
 
     def __init__(self, directory: Path, devices: Devices, broker: LocalBroker, pki: Pki) -> None:
         self.directory = directory
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.health_port = probe.getsockname()[1]
+        self.health_port = free_ports(1)[0]
         self.devices, self.broker, self.pki = devices, broker, pki
         self.process: subprocess.Popen[str] | None = None
         self.write()

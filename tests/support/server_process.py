@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from broker import topics
+from broker.local import free_ports
 from broker.messages import (
     Acks,
     Clock,
@@ -61,9 +61,7 @@ class WardProcess:
         self.directory = directory
         self.config = directory / "server.toml"
         self.url = url or f"sqlite:///{directory / 'ward.db'}"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = free_ports(1)[0]
         self.config.write_text(
             f'[server]\nstate_dir = "{directory}"\nplain_port = {port}\n{listener}\n'
             f'[storage]\nurl = "{self.url}"\n[ward]\nseed = "{seed}"\n{mqtt}\n'

@@ -14,9 +14,8 @@ from typing import Any, Self
 
 from sqlalchemy import func, select
 
-from broker.local import LocalBroker
+from broker.local import LocalBroker, free_ports
 from broker.tls import client_context
-from deploy.demo.ward import free_ports
 from server import settings as server_settings
 from server.his.mllp import MllpClient, MllpServer, MllpSettings, serve
 from server.his.stand_in import StandIn

@@ -16,12 +16,11 @@ import httpx2
 import pytest
 from sqlalchemy import create_engine, text
 
-from broker.local import LocalBroker
+from broker.local import LocalBroker, free_ports
 from broker.tls import client_context
 from broker.topics import Up
 from clinical.bedside_check.model import Action, CheckRequest, HandheldState, Operator
 from clinical.exchange import AdministrationRecorded
-from deploy.demo.ward import free_ports
 from pda_app import wire
 from server.storage import care
 from tests.server.conftest import _fresh_database, postgres_url  # noqa: F401 - fixtures and their maker

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ import hl7
 import pytest
 from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
 
+from broker.local import free_ports
 from clinical.errors import UnavailableError
 from server.his.mllp import MllpClient, MllpSettings, serve
 from server.his.port import AdministrationFact, GivenItem, MessageState
@@ -165,12 +165,6 @@ def test_an_answer_for_another_message_is_not_taken_and_the_connection_is_renewe
     assert (states(store), wire.closed) == (["queued"], 1)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def until(done: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not done():  # noqa: ASYNC110 - the state is another task's, seen from outside
@@ -182,7 +176,7 @@ async def until(done: Callable[[], bool]) -> None:
 def test_a_hospital_that_comes_up_later_receives_everything_once_over_a_real_connection(
     store: MemoryMessages, tmp_path: Path
 ) -> None:
-    port = free_port()
+    port = free_ports(1)[0]
     one = Sender(
         store=store, link=MllpClient("127.0.0.1", port), backoff=Backoff(first_s=0.05, longest_s=0.1)
     )
