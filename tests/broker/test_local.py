@@ -166,6 +166,7 @@ def test_retained_messages_survive_an_orderly_restart(
     assert server.received.get(timeout=5) == ("wardlink/v1/node-a/status", b"online")
 
 
+@pytest.mark.slow
 def test_a_broker_left_by_a_killed_owner_is_ended_first(fresh: LocalBroker, pki: Pki) -> None:
     fresh.start()
     orphan = fresh.pid

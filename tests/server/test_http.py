@@ -157,6 +157,7 @@ def test_the_contract_is_shown_to_people_who_are_signed_in(
     assert "/api/v1/checks" in nurse.get("/openapi.json").json()["paths"]
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R-SRV-31")
 @pytest.mark.hazard("H-SRV-14")
 def test_an_address_that_guesses_is_held_off_and_the_server_goes_on(tmp_path: Path) -> None:
@@ -253,6 +254,7 @@ def test_an_engineer_sees_nodes_and_numbers_but_no_patient(server: WardProcess) 
         assert nurse.get("/wards/W1/changes").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.requirement("R-SRV-03")
 @pytest.mark.hazard("H-SRV-03")
 def test_the_tls_listener_serves_the_same_ward_and_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:

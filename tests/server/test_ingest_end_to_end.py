@@ -122,6 +122,7 @@ def test_killing_the_broker_loses_nothing_that_an_outbox_still_holds(wire: Wire)
     until(lambda: not node.waiting or node.resend())
 
 
+@pytest.mark.slow
 def test_a_gap_is_known_asked_for_again_and_closed_when_it_comes(wire: Wire) -> None:
     node = wire.node()
     messages = [node.reading(OXIMETER, {SPO2: (97, "%")}) for _ in range(5)]
