@@ -1,6 +1,7 @@
 """``wardlink check``: the bedside check on a case file or on stdin; ``--schema`` prints its JSON Schemas.
 
-``--policy`` prints the default site policy as the TOML file that a hospital edits.
+``--policy`` prints the default site policy as the TOML file that a hospital edits. ``--acts`` judges acts
+that were reported as done instead (:mod:`deploy.commands.acts`).
 
 A case is ``{"request": CheckRequest, "snapshot": Facts, "policy": {…}?, "snapshot_version": …?,
 "fetched_at": …?, "sightings": […]?, "used_packs": […]?}``; the facts count as fetched at the request's time
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,11 @@ from clinical import plain_schema, policy_text
 from clinical.bedside_check import Snapshot, check
 from clinical.bedside_check.model import CheckRequest, CheckResult
 from clinical.bedside_check.snapshot import PackUse, Sighting
+from clinical.commit import Commit
 from clinical.errors import BadInputError
 from clinical.policy import SitePolicy
 from clinical.records import Facts
-from deploy.commands import _stdio
+from deploy.commands import _stdio, acts
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +53,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--schema", action="store_true", help="print the JSON Schemas of case, result and policy"
     )
     what.add_argument("--policy", action="store_true", help="print the default site policy as TOML")
+    parser.add_argument(
+        "--acts", action="store_true", help="the case holds acts reported as done; print what becomes of each"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,17 +66,21 @@ def run(args: argparse.Namespace) -> int:
     if args.policy:
         sys.stdout.write(policy_text.toml(SitePolicy.default()))
         return 0
+    judged = _judged if args.acts else evaluate
     if args.stdin:
-        _stdio.write([_answer(item) for item in _stdio.read_items()])
+        _stdio.write([_answer(item, judged) for item in _stdio.read_items()])
         return 0
-    answer = _answer(_file(args.case))
+    answer = _answer(_file(args.case), judged)
     _stdio.write(answer)
     return 1 if "error" in answer else 0
 
 
 def schemas() -> dict[str, Any]:
-    """Return the JSON Schemas of a case, a request, the facts, a result and a site policy."""
-    kinds = {"case": Case, "request": CheckRequest, "snapshot": Facts, "result": CheckResult}
+    """Return the JSON Schemas of a case, a request, the facts, a result, acts and a site policy."""
+    kinds = {
+        "case": Case, "request": CheckRequest, "snapshot": Facts, "result": CheckResult,
+        "acts": acts.Acts, "commit": Commit,
+    }  # fmt: skip
     found, components = msgspec.json.schema_components(kinds.values(), ref_template="#/$defs/{name}")
     named = dict(zip(kinds, found, strict=True))
     return {
@@ -89,14 +99,21 @@ def _file(path: Path) -> Any:
         raise BadInputError("case-json", "the case file must hold one JSON object in UTF-8") from error
 
 
-def _answer(item: Any) -> dict[str, Any]:
+def _answer(item: Any, judged: Callable[[Any], Any]) -> dict[str, Any]:
     try:
-        result = evaluate(item)
+        result = judged(item)
     except BadInputError as error:
         return {"error": {"code": error.code, "message": error.message}}
     plain = msgspec.to_builtins(result)
     assert isinstance(plain, dict)  # noqa: S101 - a dataclass becomes a dict
     return plain
+
+
+def _judged(item: Any) -> dict[str, list[Commit]]:
+    reported = acts.parse(item)
+    _demand_zones((reported.snapshot, tuple(one.act for one in reported.acts)))
+    _demand_zones(tuple(one.request for one in reported.acts))
+    return {"acts": acts.judge(reported)}
 
 
 def evaluate(item: Any) -> CheckResult:

@@ -82,7 +82,7 @@ def test_a_file_that_is_missing_or_no_case_is_an_error(run, tmp_path):
 def test_the_schemas_name_case_request_facts_and_result(run):
     code, found = run("--schema")
     assert code == 0
-    assert set(found["properties"]) == {"case", "request", "snapshot", "result", "policy"}
+    assert set(found["properties"]) == {"case", "request", "snapshot", "result", "acts", "commit", "policy"}
     assert {"CheckRequest", "Facts", "CheckResult", "Order"} <= set(found["$defs"])
 
 
