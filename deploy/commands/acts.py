@@ -1,8 +1,8 @@
 """Acts reported as done, judged one after the other: ``wardlink check --acts``.
 
 A document is ``{"snapshot": Facts, "acts": [{"act": Act, "request": CheckRequest?}, …], "policy": {…}?}``.
-The facts are those that hold now, not those the handheld went by. With a request its check is run again for the
-charted time. Each act counts as stored for those after it, as on the server.
+The facts are those that hold now, not those the handheld went by. With a request its check is run again for
+the charted time. Each act counts as stored for those after it, as on the server.
 """
 
 from __future__ import annotations
