@@ -95,7 +95,7 @@ def window(order: Order, planned_at: datetime, policy: SitePolicy) -> tuple[date
     early, late = (timedelta(minutes=min(minutes, cap)) for minutes in (side.early_min, side.late_min))
     earliest = max(planned_at, order.start) - early
     near = timedelta(minutes=interval * policy.windows.first_dose_align_percent / 100)
-    if timedelta(0) < planned_at - order.start < near:
+    if planned_at - order.start < near:
         earliest = min(earliest, order.start)
     return earliest, planned_at + late
 

@@ -150,7 +150,7 @@ class Case:
         """Tell whether a STOP that nobody may override was found for one of the rights."""
         return any(
             finding.right in rights
-            and finding.severity in {Severity.STOP, Severity.REFRESH}
+            and finding.severity is Severity.STOP
             and finding.override is OverrideClass.NONE
             for finding in self.findings
         )
@@ -183,7 +183,7 @@ class Case:
         record in the time asked for counts, so a bag that began before and ran into it counts too.
         """
         start = None if within is None else self.at - within
-        own = self.task.id if self.task is not None and self.task.planned_at is not None else ""
+        own = self.task.id if self.task is not None and self.task.planned_at is not None else None
         seen: set[str] = set()
         found = []
         for past in self.snapshot.administrations_of.get(self.patient_id, ()):

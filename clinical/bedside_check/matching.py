@@ -29,7 +29,7 @@ def match(case: Case) -> bool:
     orders = _orders(case)
     if orders:
         case.judged.add(Right.DRUG)
-    return bool(orders) and _choose(case, orders) and not case.has_stop(Right.DRUG)
+    return bool(orders) and _choose(case, orders)
 
 
 def _match_infusion(case: Case) -> bool:

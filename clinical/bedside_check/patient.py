@@ -65,7 +65,7 @@ def _find(case: Case, scan: Scan) -> Patient | None:
         if not scan.reason:
             case.need("unable-to-scan-reason")
         case.add("PT-NOT-SCANNED", reason=scan.reason)
-    number = found.value if found.kind == Kind.WRISTBAND or found.valid else ""
+    number = found.value
     if found.kind != Kind.WRISTBAND or not found.valid:
         number = scan.raw.strip() if scan.method in _BY_HAND and found.kind == Kind.UNKNOWN else ""
         if not number:
@@ -110,7 +110,7 @@ def _admitted(case: Case, patient: Patient) -> bool:
 
 
 def _notes(case: Case, patient: Patient, encounter: Encounter) -> None:
-    if case.snapshot.namesakes.get(patient.id, 0):
+    if case.snapshot.namesakes.get(patient.id):
         case.add("PT-NAME-ALIKE")
     now = case.request.now
     moved = encounter.moved_at

@@ -29,7 +29,7 @@ def judge(case: Case) -> None:
 
 def _form(case: Case) -> None:
     for product in case.products():
-        by_form = case.policy.form_routes.get(product.form, ())
+        by_form = case.policy.form_routes.get(product.form)
         if (product.routes and case.route not in product.routes) or (by_form and case.route not in by_form):
             case.add("ROUTE-FORM", form=product.form, route=case.route)
             return

@@ -150,9 +150,9 @@ def measured(case: Case, code: str) -> Observation | None:
 
 
 def _value(seen: Observation, condition: DrugCondition) -> Fraction | None:
-    if seen.value is None or not condition.unit:
-        return Fraction(0)
-    return quantities.convert(seen.value, seen.unit, condition.unit)
+    """Return a value in the condition's unit; a condition without one takes the value as it is."""
+    unit = condition.unit or seen.unit
+    return None if seen.value is None else quantities.convert(seen.value, seen.unit, unit)
 
 
 def _is_out(value: Fraction, condition: DrugCondition) -> bool:

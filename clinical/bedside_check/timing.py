@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from clinical import frequencies, windows
 from clinical.bedside_check.case import CARRIER, GIVEN, GIVING, SKIPPING, Case, is_future, minutes, older_than
 from clinical.bedside_check.model import Action, OverrideClass, Right, Severity
-from clinical.records import Order, Task, TaskStatus
+from clinical.records import Order, Task
 
 _BACKDATED_WARN_MIN, _BACKDATED_STOP_MIN = 15, 24 * 60
 _RECENT = timedelta(minutes=120)
@@ -67,7 +67,8 @@ def _window(case: Case, order: Order, task: Task) -> None:
         case.add(code, minutes=case.variance_min, planned=planned)
     elif windows.is_late(case.at, latest):
         case.add("TIME-LATE", minutes=case.variance_min, planned=planned)
-    if _status(case, order, task) is TaskStatus.MISSED:
+    undecided = task.status not in windows.FINAL | windows.ONGOING
+    if undecided and _is_missed(case, order, planned, latest):
         case.add("TIME-MISSED-SLOT", planned=planned)
 
 
@@ -82,17 +83,13 @@ def _nearer_to_previous(case: Case, order: Order, planned: datetime) -> bool:
     return bool(before) and abs(case.at - before[-1]) < planned - case.at
 
 
-def _status(case: Case, order: Order, task: Task) -> TaskStatus:
-    planned = task.planned_at
-    if planned is None or task.status in windows.FINAL | windows.ONGOING:
-        return task.status
+def _is_missed(case: Case, order: Order, planned: datetime, latest: datetime) -> bool:
+    """Tell whether a slot's time is over: the next one is open, or the order has ended."""
+    if case.at <= latest:
+        return False
     after = [slot for slot in _slots(case, order) if slot > planned]
-    opens = windows.window(order, after[0], case.policy)[0] if after else None
-    earliest, latest = windows.window(order, planned, case.policy)
-    if case.at <= latest or windows.is_early(case.at, earliest):
-        return TaskStatus.DUE
-    ended = order.end is not None and case.at >= max(order.end, latest)
-    return TaskStatus.MISSED if ended or (opens is not None and case.at >= opens) else TaskStatus.OVERDUE
+    opened = bool(after) and case.at >= windows.window(order, after[0], case.policy)[0]
+    return opened or (order.end is not None and case.at >= order.end)
 
 
 def _interval(case: Case, order: Order) -> None:

@@ -61,7 +61,7 @@ _TABLE = f"""
 391n    | N3 N..15        | 8020      |                |
 392n    | N..15           | 01 {_PRICED} | 393n        |
 393n    | N3 N..15        | {_PRICED} |                |
-394n    | N4              | 255       | 8111           |
+3940-3943 | N4            | 255       | 8111           |
 395n    | N6              | {_PRICED} | 392n,393n,8005 |
 400     | X..30           |           |                |
 401     | X..30,key       |           |                | .
@@ -230,9 +230,8 @@ def _expand(text: str) -> list[str]:
     last = last or first
     if first.endswith("n"):
         low, high = int(first[:-1]), int(last[:-1])
-        places = 4 if first[:2] == "39" and first[2] == "4" else 6
-        digits = range(10) if first[:2] == "39" and first[2] != "5" else range(places)
-        return [f"{number}{digit}" for number in range(low, high + 1) for digit in digits]
+        places = 10 if first in {"390n", "391n", "392n", "393n"} else 6
+        return [f"{number}{digit}" for number in range(low, high + 1) for digit in range(places)]
     return [str(number).zfill(len(first)) for number in range(int(first), int(last) + 1)]
 
 

@@ -79,3 +79,35 @@ def test_escalation_names_the_next_person():
     due = AT + timedelta(seconds=step.after_s)
     told = alarms.tick(late, due, due - SECOND, POLICY).effects
     assert (EffectKind.ESCALATED, step.to) in [(effect.kind, effect.to) for effect in told]
+
+
+def test_a_step_that_was_due_at_the_last_tick_is_not_told_again():
+    step = POLICY.escalation[0]
+    due = AT + timedelta(seconds=step.after_s)
+    assert alarms.tick(alarm(AlarmPriority(step.priority)), due + SECOND, due, POLICY).effects == ()
+
+
+def test_a_pause_covers_what_is_latched_and_not_what_was_seen():
+    latched = replace(alarm(AlarmPriority.HIGH, "l"), signal="latched")
+    seen = replace(alarm(AlarmPriority.HIGH, "s"), signal="acknowledged")
+    pause = AudioPause.begin([latched, seen, alarm(AlarmPriority.LOW, "o")], AT)
+    assert (pause.alarms, pause.highest) == ({"l", "o"}, AlarmPriority.HIGH)
+    assert pause.until == AT + 120 * SECOND
+    assert AudioPause.begin([], AT).highest is AlarmPriority.NONE
+
+
+def test_beginning_says_so_and_what_has_ended_stays_as_it_is():
+    step = alarms.raise_alarm(
+        alarm_id="a", condition="x", kind="technical", priority=AlarmPriority.LOW, now=AT
+    )
+    assert [effect.kind for effect in step.effects] == [EffectKind.STARTED]
+    over = alarms.clear(alarm(), AT + SECOND).alarm
+    assert alarms.clear(over, AT + 2 * SECOND) == alarms.Step(alarm=over)
+    assert alarms.acknowledge(over, "n1", AT + 2 * SECOND) == alarms.Step(alarm=over)
+    latched = alarms.clear(alarm(), AT + SECOND, latching=True).alarm
+    assert alarms.acknowledge(latched, "n1", AT + 2 * SECOND).alarm.signal == "off"
+
+
+def test_what_has_to_be_done_has_its_word():
+    words = "started changed raised ended acknowledged realarmed closed escalated"
+    assert [kind.value for kind in EffectKind] == words.split()

@@ -9,8 +9,8 @@ import pytest
 
 from clinical import windows
 from clinical.policy import SitePolicy, WindowPolicy
-from clinical.records import TaskStatus
-from tests.support.bedside import NOON, POLICY, TABLET_ORDER, task
+from clinical.records import TaperStep, TaskStatus
+from tests.support.bedside import NOON, POLICY, TABLET_ORDER, dose, task
 
 pytestmark = [pytest.mark.requirement("R-CLIN-05"), pytest.mark.hazard("H-CLIN-03")]
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -115,3 +115,23 @@ def test_a_task_is_missed_at_the_very_end_of_its_order():
     slot = task(order, NOON, earliest=NOON - HOUR, latest=NOON + HOUR, status=TaskStatus.PENDING)
     found = [windows.task_status(slot, order, NOON + 2 * HOUR - MINUTE * late) for late in (1, 0)]
     assert found == [TaskStatus.OVERDUE, TaskStatus.MISSED]
+
+
+def test_half_of_the_interval_is_exact():
+    new = replace(TABLET_ORDER, start=NOON)
+    opens = [windows.window(new, NOON + minutes * MINUTE, POLICY)[0] for minutes in (239, 240)]
+    assert opens == [NOON, NOON + 180 * MINUTE]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "side"),
+    [("23:30", "00:31", 30), ("23:30", "00:30", 29), ("23:30", "03:30", 119), ("23:59", "00:00", 0)],
+)
+def test_beside_the_border_of_two_steps_the_windows_do_not_touch(first, second, side):
+    midnight = NOON + 12 * HOUR  # of the ward's clock
+    steps = (TaperStep(days=2, dose=dose(2, "mg"), frequency=first),
+             TaperStep(days=2, dose=dose(1, "mg"), frequency=second))  # fmt: skip
+    order = replace(TABLET_ORDER, taper=steps, start=NOON - 24 * HOUR)
+    slot = midnight - (60 - int(first[3:])) * MINUTE
+    earliest, latest = windows.window(order, slot, POLICY)
+    assert ((slot - earliest) / MINUTE, (latest - slot) / MINUTE) == (side, side)

@@ -103,7 +103,8 @@ def test_an_instructor_without_a_badge_time_does_not_count():
 def test_every_action_is_judged_and_one_that_were_not_is_refused(monkeypatch):
     assert frozenset(Action) == system.JUDGED
     monkeypatch.setattr(system, "JUDGED", system.JUDGED - {Action.COLLECT})
-    assert codes(ask(request(Action.COLLECT, TABLET_SCAN))) == ["SYS-ACTION"]
+    (finding,) = ask(request(Action.COLLECT, TABLET_SCAN)).findings
+    assert (finding.code, finding.params) == ("SYS-ACTION", (("action", "COLLECT"),))
 
 
 @pytest.mark.parametrize(
