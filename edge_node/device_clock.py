@@ -86,4 +86,5 @@ class ClockWatch:
         """It was put right: what was seen before says nothing of its drift now."""
         offset_s = self.report.offset_s if self.report is not None else 0.0
         self._first, self._told_s = None, 0.0
-        self._tell(ClockReport(offset_s=offset_s, was_set=True))
+        self.report = ClockReport(offset_s=offset_s, was_set=True)
+        self._tell(self.report)

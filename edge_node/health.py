@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge_node import metrics
 from edge_node.clock import NodeClock
+from edge_node.device_clock import ClockWatch
 from edge_node.i18n import reason
 from edge_node.local_alarms import LocalAlarms
 from edge_node.outbox import Outbox
@@ -22,11 +23,13 @@ MAX_REQUEST = 8192
 
 @dataclass(slots=True)
 class RadioHealth:
-    """Whether the radio listens."""
+    """Whether the radio listens: on one adapter at least, and on which."""
 
     enabled: bool = False
     listening: bool = False
     reason: str = ""
+    adapters: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    """Adapter → whether it listens, and why not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class HealthSources:
     radio: RadioHealth = field(default_factory=RadioHealth)
     ambiguous: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Devices that were heard and that several profiles claim equally, with those profiles."""
+    clocks: Mapping[str, ClockWatch] = field(default_factory=dict)
+    """The clocks of devices that have one."""
 
 
 def problems(sources: HealthSources) -> list[str]:
@@ -94,26 +99,46 @@ def document(sources: HealthSources) -> dict[str, Any]:
             "refused": outbox.refused,
             "repeats": outbox.repeats,
         },
-        "devices": [
-            {
-                "uid": session.device,
-                "profile": session.profile,
-                "state": session.state.value,
-                "reason": session.reason,
-                "text": reason(session.reason) if session.reason else None,
-                "frames": session.frames,
-                "attempts": session.attempts,
-            }
-            for session in sources.sessions()
-        ],
+        "devices": [_device(session, sources.clocks) for session in sources.sessions()],
         "ambiguous": [
             {"uid": uid, "profiles": list(profiles), "text": reason("profile-ambiguous")}
             for uid, profiles in sources.ambiguous.items()
         ],
         "frames_rejected": sources.rejected(),
-        "radio": {"enabled": sources.radio.enabled, "listening": sources.radio.listening},
+        "radio": _radio(sources.radio),
         "alarms": len(sources.alarms.standing),
         "process": sources.process(),
+    }
+
+
+def _device(session: Session, clocks: Mapping[str, ClockWatch]) -> dict[str, Any]:
+    watch = clocks.get(session.device)
+    report = watch.report if watch is not None else None
+    return {
+        "uid": session.device,
+        "profile": session.profile,
+        "state": session.state.value,
+        "reason": session.reason,
+        "text": reason(session.reason) if session.reason else None,
+        "frames": session.frames,
+        "attempts": session.attempts,
+        "clock": None if report is None else {**report.detail(), "was_set": report.was_set},
+    }
+
+
+def _radio(radio: RadioHealth) -> dict[str, Any]:
+    return {
+        "enabled": radio.enabled,
+        "listening": radio.listening,
+        "adapters": [
+            {
+                "name": name or "default",
+                "listening": listening,
+                "reason": why,
+                "text": reason(why) if why else None,
+            }
+            for name, (listening, why) in radio.adapters.items()
+        ],
     }
 
 

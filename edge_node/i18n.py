@@ -76,6 +76,29 @@ REASONS: dict[str, Label] = {
     ),
     "records-refused": Label(zh="设备拒绝传送存储的记录", en="the device refused to send its stored records"),
     "clock-unset": Label(zh="时钟未设置", en="the clock is not set"),
+    "link-lost": Label(zh="与设备的连接中断", en="the link to the device was lost"),
+    "device-gone": Label(zh="设备已不在范围内", en="the device went out of range"),
+    "radio-busy": Label(zh="蓝牙正忙，稍后重试", en="Bluetooth is busy; trying again"),
+    "connect-timeout": Label(
+        zh="设备没有及时应答连接", en="the device did not answer the connection in time"
+    ),
+    "connect-failed": Label(
+        zh="无法连接设备，正在重试", en="the device could not be connected; trying again"
+    ),
+    "bus-closed": Label(zh="蓝牙服务中断", en="the Bluetooth service closed the connection"),
+    "bluetooth-daemon-gone": Label(zh="蓝牙服务已停止", en="the Bluetooth service stopped"),
+    "radio-off": Label(zh="蓝牙适配器已关闭", en="the Bluetooth adapter was switched off"),
+    "quiet": Label(zh="设备已连接但不再发送数据", en="the device is connected but says nothing any more"),
+    "done": Label(zh="设备已传完全部数据", en="the device has sent all it had"),
+    "overrun": Label(zh="设备数据过多，已重新连接", en="more data than can be read; connecting anew"),
+    "unplugged": Label(zh="设备线缆已拔出", en="the cable is unplugged"),
+    "replugged": Label(zh="设备线缆已重新插入，重新开始", en="the cable was plugged in again; starting anew"),
+    "open-failed": Label(
+        zh="串口无法打开，请检查权限和占用",
+        en="the serial port cannot be opened; is it in use or not allowed?",
+    ),
+    "not-found": Label(zh="一直没有找到该设备", en="the device was never found"),
+    "part-failed": Label(zh="程序内部错误，已重新开始", en="a fault inside the program; started anew"),
 }
 
 

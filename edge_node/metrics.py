@@ -39,6 +39,8 @@ def render(document: Mapping[str, Any]) -> bytes:
             if value is not None:
                 lines += [*_head(name, text, kind), f"{name} {_number(value)}"]
     lines += _devices(document.get("devices", ()))
+    lines += _clocks(document.get("devices", ()))
+    lines += _adapters(document.get("radio", {}).get("adapters", ()))
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -57,6 +59,25 @@ def _devices(devices: Any) -> Iterator[str]:
         yield from _head(name, text, "counter")
         for device in devices:
             yield f'{name}{{device="{_escaped(device["uid"])}"}} {device[key]}'
+
+
+def _clocks(devices: Any) -> Iterator[str]:
+    known = [one for one in devices if one.get("clock")]
+    if known:
+        yield from _head(
+            "wardlink_edge_device_clock_offset_seconds", "How fast a device's own clock is", "gauge"
+        )
+    for one in known:
+        labels = f'device="{_escaped(one["uid"])}"'
+        yield f"wardlink_edge_device_clock_offset_seconds{{{labels}}} {one['clock']['offset_s']}"
+
+
+def _adapters(adapters: Any) -> Iterator[str]:
+    if adapters:
+        yield from _head("wardlink_edge_adapter_listening", "1 while an adapter listens", "gauge")
+    for one in adapters:
+        labels = f'adapter="{_escaped(one["name"])}"'
+        yield f"wardlink_edge_adapter_listening{{{labels}}} {int(one['listening'])}"
 
 
 def _head(name: str, text: str, kind: str) -> list[str]:

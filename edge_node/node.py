@@ -96,6 +96,7 @@ class Node:
                 "publish-refused", holds=holds, priority=AlarmPriority.MEDIUM
             ),
         )
+        self.clocks: dict[str, ClockWatch] = {}
         self.uplink = Uplink(wire, outbox, node_id, clock, handlers)
         self.health = health.HealthSources(
             node=node_id,
@@ -107,6 +108,7 @@ class Node:
             sessions=lambda: list(self.sessions.values()),
             rejected=lambda: sum(self.collector.rejected.values()),
             process=process,
+            clocks=self.clocks,
         )
         self._version = version
         self._generation = generation
@@ -114,8 +116,6 @@ class Node:
         self._started = clock.now()
         self._expired_s = self._started.mono_s
         self._unknown: dict[str, float] = {}
-        self._adapters: dict[str, tuple[bool, str]] = {}
-        self.clocks: dict[str, ClockWatch] = {}
         self._rules: dict[str, Sequence[AlarmRule]] = {}
         self.records = RecordBook()
         self.identify: Callable[[], bool] = lambda: False
@@ -258,12 +258,12 @@ class Node:
 
     def on_radio(self, listening: bool, reason: str, adapter: str = "") -> None:
         """An adapter began or ceased to listen; the node listens as long as one of them does."""
-        if self._adapters.get(adapter) != (listening, reason):
-            log.info("radio", listening=listening, reason=reason, adapter=adapter)
-        self._adapters[adapter] = (listening, reason)
-        silent = [why for listens, why in self._adapters.values() if not listens]
         radio = self.health.radio
-        radio.listening = len(silent) < len(self._adapters)
+        if radio.adapters.get(adapter) != (listening, reason):
+            log.info("radio", listening=listening, reason=reason, adapter=adapter)
+        radio.adapters[adapter] = (listening, reason)
+        silent = [why for listens, why in radio.adapters.values() if not listens]
+        radio.listening = len(silent) < len(radio.adapters)
         radio.reason = "" if radio.listening else silent[0]
         # One of several adapters lost costs range, all of them cost every device.
         priority = AlarmPriority.LOW if radio.listening else AlarmPriority.MEDIUM

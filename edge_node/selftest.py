@@ -9,6 +9,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from broker.tls import check_identity, client_context
 from clinical.errors import WardlinkError
 from clinical.records import Label
 from edge_node.adapters import kernel
-from edge_node.adapters.ble import LIBRARY_ERRORS
+from edge_node.adapters.ble import BUS_ANSWER_S, LIBRARY_ERRORS
 from edge_node.adapters.serial_port import SerialDirectory
 from edge_node.clock import NodeClock
 from edge_node.settings import EdgeSettings
@@ -112,6 +113,9 @@ async def _broker(settings: EdgeSettings) -> str:
     except (OSError, TimeoutError) as error:
         raise _UnwellError(f"broker-unreachable: {type(error).__name__}") from error
     writer.close()
+    with suppress(OSError, TimeoutError):  # that it answered is enough; it need not take its leave
+        async with asyncio.timeout(BROKER_S):
+            await writer.wait_closed()
     return "answers with a trusted certificate"
 
 
@@ -122,15 +126,16 @@ async def _radio(settings: EdgeSettings) -> str:
         else MessageBus(bus_type=BusType.SYSTEM)
     )
     try:
-        await bus.connect()
-        reply = await bus.call(
-            Message(
-                destination="org.bluez",
-                path="/",
-                interface="org.freedesktop.DBus.ObjectManager",
-                member="GetManagedObjects",
+        async with asyncio.timeout(BUS_ANSWER_S):
+            await bus.connect()
+            reply = await bus.call(
+                Message(
+                    destination="org.bluez",
+                    path="/",
+                    interface="org.freedesktop.DBus.ObjectManager",
+                    member="GetManagedObjects",
+                )
             )
-        )
     except LIBRARY_ERRORS as error:
         raise _UnwellError(f"radio-unavailable: {type(error).__name__}") from error
     finally:

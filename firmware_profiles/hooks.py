@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import InvalidTag
@@ -73,6 +74,15 @@ def mibeacon(frame: bytes, mac: str, key: bytes) -> bytes:
     return _opened(key, nonce, frame[start:-7] + frame[-4:], b"\x11")
 
 
+def laica(frame: bytes, mac: str, key: bytes) -> bytes:
+    """Uncover the reading of a Laica scale: four bytes after the address, each combined with A0.
+
+    Source: the Laica parser of custom-components/ble_monitor.
+    """
+    del mac, key
+    return frame[:6] + bytes(byte ^ 0xA0 for byte in frame[6:10]) + frame[10:]
+
+
 def seal_bthome_v2(plain: bytes, mac: str, key: bytes, counter: int) -> bytes:
     """Seal a plain BTHome v2 advert as a sensor does: the way back of :func:`bthome_v2`."""
     information = bytes([plain[0] | 1])
@@ -93,7 +103,41 @@ def bthome_counter(frame: bytes) -> int | None:
 COUNTERS: Mapping[str, Callable[[bytes], int | None]] = {"bthome-v2": bthome_counter}
 """Where a decryption's counter stands, for those whose counter grows over the whole life of a device."""
 
-UNPACKERS: Mapping[str, Callable[[bytes], bytes]] = {"intellivue-numerics": intellivue.numerics}
-"""What lies in nested lists whose depth no table can say, laid flat: one record after the other."""
+DEXCOM_PIECE = 20
 
-HOOKS: Mapping[str, Callable[[bytes, str, bytes], bytes]] = {"bthome-v2": bthome_v2, "mibeacon": mibeacon}
+
+def dexcom_backfill(frame: bytes) -> bytes:
+    """Join the numbered pieces of a Dexcom backfill: each begins with its number and one byte more.
+
+    The first piece has four more bytes before its records. Source: LoopKit/CGMBLEKit.
+    """
+    pieces = [frame[start : start + DEXCOM_PIECE] for start in range(0, len(frame), DEXCOM_PIECE)]
+    if any(piece[0] != number for number, piece in enumerate(pieces, start=1)):
+        raise RejectError("order")
+    return b"".join(piece[2:] for piece in pieces)[4:]
+
+
+def mmc_t201(frame: bytes) -> bytes:
+    """Append the body's temperature, in thousandths, that two probes of an MMC-T201-1 suggest; 0 for none.
+
+    The formula was fitted by Bluetooth-Devices/xiaomi-ble to what an app showed from 36.5 to 37.8 degrees.
+    """
+    if len(frame) < 7:
+        raise RejectError("short")
+    near, far = (int.from_bytes(frame[at : at + 2], "little", signed=True) / 100 for at in (3, 5))
+    body = 3.71934e-11 * math.exp(0.69314 * near) - 1.02801e-8 * math.exp(0.53871 * far) + 36.413
+    return frame + round(1000 * body if 0 < body < 60 else 0).to_bytes(2, "little")
+
+
+UNPACKERS: Mapping[str, Callable[[bytes], bytes]] = {
+    "intellivue-numerics": intellivue.numerics,
+    "dexcom-backfill": dexcom_backfill,
+    "mmc-t201": mmc_t201,
+}
+"""What no table can lay flat: nested lists, pieces of one message, a value that must be calculated."""
+
+HOOKS: Mapping[str, Callable[[bytes, str, bytes], bytes]] = {
+    "bthome-v2": bthome_v2,
+    "mibeacon": mibeacon,
+    "laica": laica,
+}

@@ -141,6 +141,8 @@ class _Compiler:
             raise WrongProfileError(f"{key}: give either source or date")
         if rule.scale == 0 or any(case.scale == 0 for case in rule.cases):
             raise WrongProfileError(f"{key}.scale: must not be 0")
+        if rule.step is not None and rule.step <= 0:
+            raise WrongProfileError(f"{key}.step: must be more than 0")
         terms = tuple(self._source_terms(rule.source or "", f"{key}.source"))
         cases = tuple(
             CasePlan(

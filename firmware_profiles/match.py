@@ -59,20 +59,29 @@ def _revision_fits(rule: str, revision: str) -> bool:
     return True
 
 
-def _data(rule: MatchRule, seen: Advertisement) -> bytes | None:
-    """The advert's data that the rule speaks of; ``None`` when a named source is absent."""
+def _data(rule: MatchRule, seen: Advertisement) -> tuple[bytes, bytes] | None:
+    """The advert's data that the rule speaks of, and the id before it; ``None`` when the source is absent.
+
+    Where several manufacturer ids fit, the last is taken: a daemon that remembers old ones appends the new.
+    """
     if rule.service_data_uuid is not None:
         wanted = full_uuid(rule.service_data_uuid)
-        return next((data for uuid, data in seen.service_data.items() if full_uuid(uuid) == wanted), None)
-    if rule.manufacturer_id is not None:
-        return seen.manufacturer_data.get(rule.manufacturer_id)
-    return b""
+        return next(
+            ((b"", data) for uuid, data in seen.service_data.items() if full_uuid(uuid) == wanted), None
+        )
+    if rule.manufacturer_id is None:
+        return b"", b""
+    for company, data in reversed(tuple(seen.manufacturer_data.items())):
+        if not (company ^ rule.manufacturer_id) & rule.manufacturer_mask:
+            return company.to_bytes(2, "little"), data
+    return None
 
 
 def _data_fits(rule: MatchRule, seen: Advertisement) -> bool:
-    data = _data(rule, seen)
-    if data is None:
+    found = _data(rule, seen)
+    if found is None:
         return False
+    data = found[1]
     prefix = bytes.fromhex(rule.data_prefix)
     mask = bytes.fromhex(rule.data_mask) or b"\xff" * len(prefix)
     if len(data) < len(prefix) or not masked(
@@ -125,10 +134,19 @@ def advert_frames(profile: Profile, seen: Advertisement) -> list[tuple[str, byte
     frames: list[tuple[str, bytes]] = []
     for rule in profile.file.match:
         mode = "service-data" if rule.service_data_uuid is not None else "manufacturer-data"
-        data = _data(rule, seen)
-        if mode in streams and data and _data_fits(rule, seen) and (streams[mode], data) not in frames:
+        data = _frame(rule, seen)
+        if mode in streams and data and (streams[mode], data) not in frames:
             frames.append((streams[mode], data))
     return frames
+
+
+def _frame(rule: MatchRule, seen: Advertisement) -> bytes:
+    """Return the part of an advert that a stream reads; empty when the advert does not fit the rule."""
+    found = _data(rule, seen)
+    if found is None or not found[1] or not _data_fits(rule, seen):
+        return b""
+    whole = (found[0] if rule.with_id else b"") + found[1]
+    return whole[rule.frame_at :][: rule.frame_length]
 
 
 def candidates(profiles: Iterable[Profile], seen: Advertisement) -> list[Match]:

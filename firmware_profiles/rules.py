@@ -163,5 +163,9 @@ def _check_match(file: ProfileFile) -> None:
                 raise WrongProfileError(f"match[{index}].{name}: {error}") from error
         if rule == MatchRule(priority=rule.priority):
             raise WrongProfileError(f"match[{index}]: says nothing; it would claim every device")
+        if rule.manufacturer_id is None and (rule.with_id or rule.manufacturer_mask != 0xFFFF):
+            raise WrongProfileError(
+                f"match[{index}].manufacturer_id: needed for with_id and manufacturer_mask"
+            )
         if rule.data_mask and len(rule.data_mask.replace(" ", "")) != len(rule.data_prefix.replace(" ", "")):
             raise WrongProfileError(f"match[{index}].data_mask: must be as long as data_prefix")

@@ -63,14 +63,24 @@ class Device(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class MatchRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``[[match]]``: every key that is given must hold; the highest priority wins."""
+    """``[[match]]``: every key that is given must hold; the highest priority wins.
+
+    What of an advert's data is the frame of the stream: all of it, or ``frame_length`` bytes from
+    ``frame_at``. ``with_id`` first puts the two bytes of the manufacturer id in front, as they are on the
+    air: some makers write a mark or a counter of their own there, whose fixed bits are in
+    ``manufacturer_mask``.
+    """
 
     service_uuid: Uuid | None = None
     service_data_uuid: Uuid | None = None
     manufacturer_id: Annotated[int, Meta(ge=0, le=0xFFFF)] | None = None
+    manufacturer_mask: Annotated[int, Meta(ge=1, le=0xFFFF)] = 0xFFFF
     data_prefix: Hex = ""
     data_mask: Hex = ""
     data_length: Count | None = None
+    with_id: bool = False
+    frame_at: Annotated[int, Meta(ge=0)] = 0
+    frame_length: Count | None = None
     name_regex: str = ""
     model_regex: str = ""
     firmware: Revision = ""
@@ -284,6 +294,7 @@ class ValueRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     absent_is_null: bool = False
     scale: Decimal = Decimal(1)
     add: Decimal = Decimal(0)
+    step: Decimal | None = None  # what the device shows is a multiple of this, to the nearest
     unit: str = ""
     cases: list[Case] = []
     map: dict[str, str] = {}
@@ -341,8 +352,8 @@ class Stream(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     records: Records | None = None
     checksum: Checksum | None = None
     tags: Tags | None = None
-    decrypt: Literal["bthome-v2", "mibeacon"] | None = None
-    unpack: Literal["intellivue-numerics"] | None = None
+    decrypt: Literal["bthome-v2", "mibeacon", "laica"] | None = None
+    unpack: Literal["intellivue-numerics", "dexcom-backfill", "mmc-t201"] | None = None
     not_all_same: bool = False
     quality: list[Quality] = []
 

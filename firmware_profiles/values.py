@@ -199,6 +199,8 @@ def _plain(plan: ValuePlan, raw: int | Decimal, scale: Decimal, unit: str) -> De
     rule = plan.rule
     whole = isinstance(raw, int) and scale == 1 and rule.add == 0 and not unit
     number: int | Decimal = raw if whole else Decimal(raw) * scale + rule.add
+    if rule.step is not None:
+        number = (number / rule.step).to_integral_value() * rule.step
     value = DecodedValue(value=number, unit=unit, code=rule.code)
     if rule.plausible is not None and not rule.plausible[0] <= number <= rule.plausible[1]:
         return replace(value, validity=Validity.QUESTIONABLE, reason="implausible")

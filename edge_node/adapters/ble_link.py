@@ -9,7 +9,7 @@ with the serial number that was written down for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -134,7 +134,7 @@ class BleTransport:
             try:
                 await self._connect(radio, client, device, outlet)
             except BaseException:
-                await self._give_back(client)
+                await _finished(self._give_back(client))
                 raise
         radio.enter(link)
         talking = asyncio.ensure_future(self._conduct(outlet, link))
@@ -143,8 +143,7 @@ class BleTransport:
         finally:
             radio.leave(link)
             talking.cancel()
-            await asyncio.gather(talking, return_exceptions=True)
-            await self._give_back(client)
+            await _finished(self._end(talking, client))
 
     async def _connect(
         self, radio: BleRadio, client: BleakClient, device: BLEDevice, outlet: _Outlet
@@ -196,14 +195,36 @@ class BleTransport:
         except LinkLostError as error:
             link.lost(error.reason, error.kind)
 
+    async def _end(self, talking: asyncio.Future[None], client: BleakClient) -> None:
+        await asyncio.gather(talking, return_exceptions=True)
+        await self._give_back(client)
+
     async def _give_back(self, client: BleakClient) -> None:
         """Close the D-Bus connection and the link, whatever state they are in."""
         with suppress(*LIBRARY_ERRORS):
             if self._plan.bond == "per-session" and client.is_connected:
-                await client.unpair()
+                async with asyncio.timeout(BUS_ANSWER_S):
+                    await client.unpair()
         with suppress(*LIBRARY_ERRORS, AssertionError):  # bleak asserts that its bus is still there
             async with asyncio.timeout(2 * BUS_ANSWER_S):
                 await client.disconnect()
+
+
+async def _finished(work: Coroutine[None, None, None]) -> None:
+    """Wait until some work is done, however often the waiting is cancelled; only then be cancelled.
+
+    The work must come to an end by itself. A link that was not given back stays open in the daemon, and its
+    device, which does not advertise while it is connected, would never be heard again.
+    """
+    task, cancelled = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            cancelled = True
+    task.result()
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 class _Outlet:

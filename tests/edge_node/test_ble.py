@@ -97,6 +97,9 @@ class Room:
             while not what():  # noqa: ASYNC110 - what is waited for is any state of the room
                 await asyncio.sleep(0.02)
 
+    async def until_count(self, state: SessionState, count: int) -> None:
+        await self.until(lambda: self.states().count(state) >= count)
+
 
 @asynccontextmanager
 async def room(bus: str, sensors: int = 1) -> AsyncIterator[Room]:
@@ -137,9 +140,9 @@ def test_after_link_losses_there_is_one_notify_session_and_no_value_comes_twice(
         async with room(bus) as made:
             peripheral = made.bluez.peripherals[ADDRESS]
             for losses in range(1, 5):
-                await made.until(lambda n=losses: made.states().count(SessionState.STREAMING) >= n)
+                await made.until_count(SessionState.STREAMING, losses)
                 peripheral.lose_link()
-                await made.until(lambda n=losses: made.states().count(SessionState.LOST) >= n)
+                await made.until_count(SessionState.LOST, losses)
             await made.until(lambda: made.states().count(SessionState.STREAMING) >= 5)
             assert peripheral.sessions == 1
             data = [frame.data for frame in made.frames[ADDRESS]]
@@ -200,5 +203,45 @@ def test_failed_connects_are_tried_again_and_several_devices_connect_one_after_a
             )
             await made.until(lambda: all(made.frames.values()), timeout_s=25)
             assert made.states().count(SessionState.LOST) == 2
+
+    play(scene)
+
+
+async def given_back_when_cancelled(made: Room, steps: int) -> bool:
+    """Open a link and cancel its reader twice, so many turns of the loop apart; is the link given back?"""
+    profile = registry.load().get("wardlink_drip")
+    uuid = full_uuid(profile.streams["drops"].characteristic or "")
+    transport = BleTransport(made.radio, ADDRESS, LinkPlan(streams={uuid: "drops"}))
+    peripheral, opened = made.bluez.peripherals[ADDRESS], asyncio.Event()
+
+    async def read() -> None:
+        async with transport.open() as link:
+            opened.set()
+            while True:
+                await link.frames.get()
+
+    await transport.available()
+    reader = asyncio.create_task(read())
+    await opened.wait()
+    assert peripheral.connected
+    reader.cancel()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    reader.cancel()
+    (outcome,) = await asyncio.gather(reader, return_exceptions=True)
+    assert isinstance(outcome, asyncio.CancelledError)
+    return not peripheral.connected
+
+
+@pytest.mark.slow
+@pytest.mark.requirement("R-EDGE-11")
+def test_a_reader_that_is_cancelled_again_while_it_ends_gives_its_link_back_all_the_same(bus: str) -> None:
+    async def scene() -> None:
+        async with room(bus) as made:
+            for task in made.tasks[1:]:  # the radio goes on; the session would take the device
+                task.cancel()
+            await asyncio.gather(*made.tasks[1:], return_exceptions=True)
+            kept = [steps for steps in range(12) if not await given_back_when_cancelled(made, steps)]
+            assert not kept
 
     play(scene)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.messages import Readings, Wave
+from clinical.codes import CODES
 from clinical.records import Generation, Validity
 from edge_node.collect import Collector, WaveAssembler, pack
 from edge_node.outbox import Outbox
@@ -42,6 +43,20 @@ def collector(outbox: Outbox) -> Collector:
 @pytest.fixture
 def frame(time: Time) -> Callable[[bytes, str], Frame]:
     return lambda data, stream: Frame(stream=stream, data=data, stamp=time.clock().now())
+
+
+def test_the_ecg_of_a_belt_becomes_chunks_of_a_second_under_the_code_of_an_unnamed_lead(
+    collector: Collector, time: Time, frame: Callable[[bytes, str], Frame]
+) -> None:
+    chunks: list[Wave] = []
+    for _ in range(8):  # a belt sends 73 samples at once
+        data = bytes(9) + b"\x00" + b"".join(n.to_bytes(3, "little", signed=True) for n in range(-36, 37))
+        _, waves = collector.decode("ble:x", registry.load().get("polar_h10"), frame(data, "ecg"))
+        chunks += [wave.message for wave in waves if isinstance(wave.message, Wave)]
+        time.pass_s(73 / 130)
+    assert [one.code for one in chunks] == ["MDC_ECG_ELEC_POTL"] * 4
+    assert {(one.unit, one.rate_hz, len(one.samples) // 2) for one in chunks} == {("uV", 130.0, 146)}
+    assert CODES[chunks[0].code].mdc == 2 * 65536 + 256  # IEEE 11073-10101: partition 2, code 256
 
 
 def test_three_packets_a_second_become_one_reading_a_second_with_the_newest_value(

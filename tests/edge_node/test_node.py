@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from broker.local import free_ports
 from broker.messages import Command, Config, FlowTarget, Readings, Reply, Targets, decode, encode
 from broker.topics import Up
 from clinical.records import Generation
-from edge_node import health
+from edge_node import health, metrics
 from edge_node.adapters.kernel import ServiceManager
 from edge_node.i18n import REASONS, reason
 from edge_node.node import ABSENT_S, Node
@@ -325,9 +326,52 @@ def test_the_health_document_names_what_is_wrong_in_both_languages(rig: Rig) -> 
     json.dumps(document)
 
 
+@pytest.mark.requirement("R-EDGE-44")
+def test_the_health_document_shows_each_adapter_and_the_clock_of_each_device(rig: Rig) -> None:
+    meter = registry.load().get("sig_glucose")
+    rig.node.session("ble:meter", meter)
+    rig.node.session("ble:new-meter", meter)
+    watch = rig.node.device_clock("ble:meter", meter)
+    watch.compare(watch.device_now() + timedelta(seconds=90))
+    rig.node.health.radio.enabled = True
+    rig.node.on_radio(True, "", adapter="hci0")
+    rig.node.on_radio(False, "radio-off", adapter="hci1")
+    document = health.document(rig.node.health)
+    clocks = {one["uid"]: one["clock"] for one in document["devices"]}
+    assert clocks["ble:meter"] == {"offset_s": 90.0, "was_set": False}
+    assert clocks["ble:new-meter"] is None
+    assert document["radio"]["listening"]
+    assert [(one["name"], one["listening"]) for one in document["radio"]["adapters"]] == [
+        ("hci0", True), ("hci1", False),
+    ]  # fmt: skip
+    assert document["radio"]["adapters"][1]["text"] == reason("radio-off")
+    text = metrics.render(document).decode()
+    assert 'wardlink_edge_device_clock_offset_seconds{device="ble:meter"} 90.0' in text
+    assert 'wardlink_edge_adapter_listening{adapter="hci1"} 0' in text
+    watch.was_set()
+    told = {one["uid"]: one["clock"] for one in health.document(rig.node.health)["devices"]}
+    assert told["ble:meter"]["was_set"]
+
+
 def test_every_reason_has_both_languages_and_an_unknown_one_stands_for_itself() -> None:
     assert all(label.zh and label.en for label in REASONS.values())
     assert reason("made-up") == {"zh": "made-up", "en": "made-up"}
+
+
+REASON_PLACES = (
+    r'LinkLostError\("([a-z-]+)"', r'\.lost\("([a-z-]+)"', r'return "([a-z]+-[a-z-]+)"',
+    r'SessionState\.LOST, "([a-z-]+)"', r'reason="([a-z-]+)"',
+)  # fmt: skip
+
+
+@pytest.mark.requirement("R-EDGE-44")
+def test_whatever_ends_a_link_a_radio_or_a_connection_has_words_for_people() -> None:
+    root = Path(health.__file__).parent
+    files = [path for path in root.rglob("*.py") if "simulators" not in path.parts]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    found = {word for pattern in REASON_PLACES for word in re.findall(pattern, source)}
+    assert {"replugged", "done", "quiet", "device-gone", "radio-unavailable"} <= found
+    assert not sorted((found | {"bluetooth-daemon-gone", "radio-off"}) - set(REASONS))
 
 
 def ask(make: Callable[[], dict[str, Any]], *requests: bytes) -> list[bytes]:

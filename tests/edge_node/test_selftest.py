@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import tomllib
@@ -13,6 +15,8 @@ import pytest
 
 from broker.local import LocalBroker
 from deploy.cli import main as wardlink
+from edge_node.selftest import _broker
+from edge_node.settings import EdgeSettings, load
 from tests.support.edge_programs import DRIP, Devices, NodeProgram
 from tests.support.pki import Pki
 
@@ -36,6 +40,12 @@ def selftest(node: NodeProgram, capsys: pytest.CaptureFixture[str]) -> tuple[int
     code = wardlink(["edge", "selftest", "--config", str(node.directory / "node.toml")])
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return code, {one["check"]: one for one in documents}
+
+
+def test_asking_the_broker_leaves_no_connection_open(node: NodeProgram) -> None:
+    settings = load(node.directory / "node.toml", EdgeSettings)
+    assert "trusted" in asyncio.run(_broker(settings))
+    gc.collect()  # an open one is told when it is collected, and a warning is an error here
 
 
 @pytest.mark.requirement("R-EDGE-27")

@@ -3,55 +3,47 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.commands import profile as command
 from firmware_profiles import registry, vectors
-from firmware_profiles.reading import Context
+from tests.firmware_profiles.public_vectors import decoded, differences, main
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data" / "devices.json").read_text())["vectors"]
-
-
-def decoded(row: dict[str, Any]) -> dict[str, Any]:
-    """Decode as ``wardlink profile decode`` does."""
-    known = row.get("context", {})
-    context = Context(mac=known.get("mac", ""), key=bytes.fromhex(known.get("bindkey", "")))
-    profile = registry.load().get(row["profile"])
-    return command._decode_one(profile, row["stream"], row["in"], context)
-
-
-def same(wanted: Any, got: Any) -> bool:
-    if isinstance(wanted, list):
-        return sorted(map(str, wanted)) == sorted(map(str, got))
-    if isinstance(wanted, str) and isinstance(got, str):
-        return got.startswith(wanted)  # the vectors leave out seconds that a frame does not carry
-    if isinstance(wanted, bool) or isinstance(got, bool):
-        return wanted is got
-    if isinstance(wanted, int | float) and isinstance(got, int | float):
-        return Decimal(str(wanted)) == Decimal(str(got))
-    return bool(wanted == got)
 
 
 @pytest.mark.requirement("R-DEV-19")
 @pytest.mark.parametrize("row", VECTORS, ids=lambda row: f"{row['profile']}-{row['id']}")
 def test_the_public_bytes_of_a_device_mean_what_their_source_says(row: dict[str, Any]) -> None:
-    answer = decoded(row)
+    answer = decoded(row["profile"], row["stream"], row["in"], row.get("context", {}))
     assert answer["accepted"] is row["valid"], answer
-    if not row["valid"]:
-        return
-    records = answer.get("records") or [answer["values"]]
-    assert len(records) == len(row["records"])
-    for wanted, record in zip(row["records"], records, strict=True):
-        wrong = {
-            name: record[name]["value"]
-            for name, value in wanted.items()
-            if not same(value, record[name]["value"])
-        }
-        assert not wrong
+    if row["valid"]:
+        assert not differences(row["records"], answer)
+
+
+SHAPED = {"id": "x1", "device": "SIG Weight Scale", "hex_or_ascii": "00B036", "valid": True}
+
+
+@pytest.mark.parametrize(
+    ("entries", "status", "printed"),
+    [
+        ([SHAPED | {"expected": {"weight": 70.0, "unit": "kg"}}], 0, "agrees 1, differs 0, not-read 0"),
+        ([SHAPED | {"expected": {"weight": 70.5}}], 1, "weight is 70, not 70.5"),
+        ([SHAPED | {"expected": {"weight": 70.0, "unit": "lb"}}], 1, "differs"),
+        ([SHAPED | {"expected": None, "valid": False}], 1, "accepted by weight"),
+        ([SHAPED | {"expected": None, "valid": False, "hex_or_ascii": "00"}], 0, "agrees 1"),
+        ([SHAPED | {"expected": None, "device": "Nobody's"}], 0, "not-read x1    Nobody's: no profile"),
+    ],
+)
+def test_a_file_of_public_bytes_is_compared_entry_by_entry(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], entries: list[Any], status: int, printed: str
+) -> None:
+    file = tmp_path / "vectors.json"
+    file.write_text(json.dumps({"vectors": entries}))
+    assert main([str(file)]) == status
+    assert printed in capsys.readouterr().out
 
 
 def test_no_vector_comes_from_a_source_under_a_copyleft_licence() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -31,6 +32,22 @@ def test_medical_numbers_are_exact_and_special_words_are_not_numbers(row: dict[s
     else:
         assert got == Decimal(str(row["value"]))
         assert read(write(got)) == got
+
+
+@pytest.mark.parametrize(
+    ("read", "wire", "value"),
+    [
+        (encodings.sfloat, "0C00", "12"),
+        (encodings.sfloat, "FF0F", "-1"),
+        (encodings.sfloat, "0102", "513"),
+        (encodings.float32, "01FE03FC", "26.1633"),
+    ],
+)
+def test_numbers_of_public_drivers_are_read_as_they_read_them(
+    read: Callable[[int], Decimal | Special], wire: str, value: str
+) -> None:
+    """From the tests of weliem/blessed-android; the first two by hand after IEEE 11073-20601."""
+    assert read(int.from_bytes(bytes.fromhex(wire), "little")) == Decimal(value)
 
 
 def test_a_trailing_zero_of_the_device_is_kept() -> None:
@@ -89,6 +106,11 @@ def test_checksums_give_their_published_check_values(name: str, check: int) -> N
     size, function = CHECKSUMS[name]
     assert function(CHECK) == check
     assert check < 1 << 8 * size
+
+
+def test_the_checksum_of_a_public_driver_is_ours_too() -> None:
+    """From the tests of glucometers-tech/glucometerutils: the acknowledgement of a LifeScan meter."""
+    assert encodings.crc16_ccitt_false(bytes.fromhex("02060603")) == 16845
 
 
 def test_the_end_to_end_crc_agrees_with_the_shared_vectors() -> None:

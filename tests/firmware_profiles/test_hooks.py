@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_profiles.framing import RejectError
-from firmware_profiles.hooks import HOOKS, bthome_v2, mibeacon
+from firmware_profiles.hooks import HOOKS, bthome_v2, mibeacon, mmc_t201
 
 KEY = bytes.fromhex("231d39c1d7cc1ab1aee224cd096db932")
 MAC = "54:48:E6:8F:80:A5"
@@ -71,3 +71,11 @@ def test_what_a_sensor_seals_opens_and_tells_its_counter() -> None:
     assert bthome_v2(sealed, mac, key) == plain
     assert bthome_counter(sealed) == 0x01020304
     assert bthome_counter(plain) is None
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "body"), [(3526, 3427, 36872), (0, 0, 36413), (12000, 3500, 0), (-400, 12000, 0)]
+)
+def test_two_probes_suggest_a_temperature_or_none(near: int, far: int, body: int) -> None:
+    frame = b"\x00\x20\x05" + near.to_bytes(2, "little", signed=True) + far.to_bytes(2, "little", signed=True)
+    assert int.from_bytes(mmc_t201(frame + b"\x51")[-2:], "little") == body

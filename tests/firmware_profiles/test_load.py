@@ -67,6 +67,10 @@ WRONG = [
         f"{V}.scale: must not be 0",
     ),
     (
+        'field = [{name="a", type="u8"}]\nvalue = [{name="v", source="a", step=0}]',
+        f"{V}.step: must be more than 0",
+    ),
+    (
         'field = [{name="a", type="sfloat"},{name="b", type="u8"}]\nvalue = [{name="v", source="a|b<<8"}]',
         "sfloat cannot be joined",
     ),
@@ -110,6 +114,8 @@ WRONG = [
         OK + '\n[[match]]\nmanufacturer_id=1\ndata_prefix="00 01"\ndata_mask="FF"',
         "match[0].data_mask: must be as long",
     ),
+    (OK + '\n[[match]]\nname_regex="x"\nwith_id=true', "match[0].manufacturer_id: needed for with_id"),
+    (OK + '\n[[match]]\nname_regex="x"\nmanufacturer_mask=255', "match[0].manufacturer_id: needed for"),
     (OK + '\n[[poll]]\nsend="x"', "poll[0].send: x is not in allow_send"),
 ]
 
