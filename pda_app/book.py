@@ -256,6 +256,7 @@ class Book:
         )
         self._change("tasks", event.task_id, status=TaskStatus.RUNNING, changed_at=event.at)
         self._change("bags", event.bag_id, state="running")
+        self._change("blood_units", event.bag_id, state="running")
         if event.device_id:
             id_ = f"{event.infusion_id}/device"
             self._view["associations"][id_] = Association(
@@ -279,6 +280,7 @@ class Book:
             self._change("tasks", infusion.task_id, status=status, changed_at=event.at)
         if event.action in {"complete", "stop-early"}:
             values |= {"ended_at": event.at, "residual_ml": event.residual_ml}
+            self._change("blood_units", infusion.bag_id, state="ended", ended_at=event.at)
         if event.action == "pause":
             values["paused_at"] = event.at
         self._change("infusions", event.infusion_id, **values)

@@ -126,6 +126,38 @@ class SecondPin:
     value: Decimal | None = None  # what they calculated on their own
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One value as a nurse wrote it down; ``unit`` is UCUM."""
+
+    code: str
+    value: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedSet:
+    """Values of one moment; ``id`` makes sending it twice safe."""
+
+    id: str
+    at: datetime
+    values: tuple[Observed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalledValue:
+    """A critical value as the laboratory called it and the nurse read it back."""
+
+    id: str
+    patient_id: str
+    test: str
+    value: str
+    unit: str
+    reported_by: str
+    doctor: str = ""  # who was told; empty while nobody was
+    read_back: bool = True
+
+
 class Clock(Protocol):
     """The handheld's own clock."""
 
@@ -167,6 +199,14 @@ class Api(Protocol):
 
     async def send(self, events: Sequence[Event]) -> tuple[Outcome, ...]:
         """Hand over at most 200 events; one outcome each, in the same order. Safe to repeat."""
+        ...
+
+    async def chart(self, encounter_id: str, observed: ObservedSet) -> None:
+        """Write observations down on a stay. Safe to repeat."""
+        ...
+
+    async def call_in(self, called: CalledValue) -> None:
+        """Take in a critical value; it alarms until a doctor has answered. Safe to repeat."""
         ...
 
     async def close(self) -> None:

@@ -38,6 +38,7 @@ class Wedge:
         self._fast_gap_s = fast_gap_s
         self._hole_s = hole_s
         self._min_length = min_length
+        self._blind_until = float("-inf")
         self.reset()
 
     @property
@@ -56,6 +57,8 @@ class Wedge:
         """Take one typed text (one character, or more when the input method joins them)."""
         if not text:
             return
+        if not self._characters and at <= self._blind_until:
+            self._hole = True  # the rest of a code that began while nobody listened
         if self._characters and at - self._last > self._hole_s:
             self._characters, self._fast, self._hole = [], 0, True
         if self._characters and at - self._last <= self._fast_gap_s:
@@ -66,8 +69,7 @@ class Wedge:
 
     def end(self, at: float) -> Read | Broken | None:
         """Enter or Tab came: the whole code, ``Broken``, or None when a person typed."""
-        count = len(self._characters)
-        machine = count >= 2 and self._fast * 2 >= count - 1
+        count, machine = len(self._characters), self._is_machine()
         damaged = self._hole or at - self._last > self._hole_s or count > _MAX_CHARACTERS
         raw = "".join(self._characters)
         self.reset()
@@ -76,6 +78,22 @@ class Wedge:
         if damaged:
             return Broken(characters=count)
         return split_aim(Read(raw=raw, method=ScanMethod.SCAN)) if count >= self._min_length else None
+
+    def interrupt(self, at: float) -> Broken | None:
+        """The keyboard goes to another window, or comes back: what was coming in may lack a part.
+
+        A burst that was running is told at once, because its Enter may never come here. What comes right
+        after this moment may be the rest of a code whose beginning went elsewhere, so it is never a code
+        of its own; a whole code that comes later is read as ever.
+        """
+        count, machine = len(self._characters), self._is_machine()
+        self.reset()
+        self._blind_until = at + self._hole_s
+        return Broken(characters=count) if machine else None
+
+    def _is_machine(self) -> bool:
+        count = len(self._characters)
+        return count >= 2 and self._fast * 2 >= count - 1
 
 
 def split_aim(read: Read) -> Read:

@@ -19,7 +19,7 @@ from clinical.errors import BadInputError, RefusedError, UnavailableError, Wardl
 from clinical.exchange import Changes, CheckAnswer, Event, Outcome
 from clinical.records import Facts
 from pda_app.book import Book
-from pda_app.ports import Counts, Ports, Returned, SecondPin
+from pda_app.ports import Api, Counts, Ports, Returned, SecondPin
 from pda_app.session import Sessions
 from pda_app.settings import Server
 
@@ -113,6 +113,20 @@ class Sync:
             self._set_online(online=False)
             self.kick()
             return None
+
+    async def call(self, ask: Callable[[Api], Awaitable[None]]) -> None:
+        """Hand something to the server that only it can keep; who calls keeps it until this returns.
+
+        Raises:
+            WardlinkError: It was not taken; a silent server makes the handheld offline.
+        """
+        try:
+            await ask(self._ports.api)
+        except UnavailableError:
+            self._set_online(online=False)
+            self.kick()
+            raise
+        self.kick()
 
     async def answer(self, event_id: str, answer: str) -> None:
         """A person answered a returned outcome."""

@@ -30,7 +30,7 @@ PAGES: Mapping[Screen, tuple[type[Page], str]] = MappingProxyType({
     Screen.MORE: (MorePage, ""),
 })  # fmt: skip
 
-NOT_A_DOCTORS = frozenset({"acknowledge", "mute", "task", "infusion"})
+NOT_A_DOCTORS = frozenset({"acknowledge", "mute", "task", "infusion", "form"})
 """What only the nurse at the bed does."""
 
 

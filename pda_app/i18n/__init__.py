@@ -20,7 +20,8 @@ from pda_app.presenters.states import Msg, Text
 LANGUAGES = ("zh", "en")
 OPEN_FAMILIES = frozenset({
     "alarm",
-    "class", "effect", "error", "escalate", "finding-reason", "finding-site", "form", "frequency", "kind",
+    "class", "container", "effect", "error", "escalate", "finding-reason", "finding-site", "fluid", "form",
+    "frequency", "kind", "lab", "look",
     "not-given", "outcome-code", "prn", "reason", "risk", "role", "route", "site", "stop-reason", "unit",
 })  # fmt: skip
 """Families whose codes a hospital may add to: an unknown one is shown as its code."""

@@ -9,20 +9,35 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pda_app.nurse import alarms, check, more, patient, sign_in, today, uploads, ward
+from pda_app.nurse import alarms, care, check, form, more, patient, sign_in, today, uploads, ward
 from pda_app.nurse import round as rounds
 from pda_app.presenters.states import Screen
 from pda_app.widgets.page import Act, Page
 from pda_app.widgets.setup import load_kv, load_widgets
 from pda_app.widgets.window import HandheldWindow
 
-KV = ("frame", "sign_in", "today", "ward", "patient", "check", "round", "alarms", "uploads", "more")
+KV = (
+    "frame",
+    "sign_in",
+    "today",
+    "ward",
+    "patient",
+    "check",
+    "care",
+    "form",
+    "round",
+    "alarms",
+    "uploads",
+    "more",
+)
 PAGES: Mapping[Screen, tuple[type[Page], str]] = MappingProxyType(
     {
         Screen.TODAY: (today.TodayPage, "today"),
         Screen.WARD: (ward.WardPage, "ward"),
         Screen.PATIENT: (patient.PatientPage, "patient"),
         Screen.CHECK: (check.CheckPage, "check"),
+        Screen.CARE: (care.CarePage, "care"),
+        Screen.FORM: (form.FormPage, "forms"),
         Screen.ROUND: (rounds.RoundPage, "round"),
         Screen.ALARMS: (alarms.AlarmsPage, "alarms"),
         Screen.UPLOADS: (uploads.UploadsPage, "uploads"),
@@ -39,6 +54,7 @@ ACTS: Mapping[str, Act] = MappingProxyType(
         "go": lambda logic, key: logic.go(Screen(key)),
         "patient": lambda logic, key: logic.open_patient(key),
         "task": lambda logic, key: logic.open_task(key),
+        "form": lambda logic, key: logic.open_form(key),
         "infusion": lambda logic, key: logic.open_infusion(key),
         "scan": lambda logic, _: logic.open_scan_sheet(),
         "close-scan": lambda logic, _: logic.close_scan_sheet(),

@@ -5,7 +5,7 @@ states, and calls their methods. Methods a person triggers are plain functions t
 slow work runs in the background and ``await settle()`` waits for it.
 
 Public surface (the presenters' own methods are in their files):
-    presenters  sign_in, today, ward, patient, check, round, alarms, uploads
+    presenters  sign_in, today, ward, patient, check, care, forms, round, alarms, uploads
     life        await start(), await stop(), await settle(), await run()
     scanning    scan(Read | Broken), open_scan_sheet(), close_scan_sheet(), typed(text), type_reason(id),
                 enter_typed()
@@ -27,14 +27,17 @@ from pda_app.ports import Broken, Cue, Ports, Read
 from pda_app.presenters import infusions
 from pda_app.presenters.alarms import Alarms
 from pda_app.presenters.background import Background
+from pda_app.presenters.care.step import CareStep
 from pda_app.presenters.check import MedicationCheck
 from pda_app.presenters.desk import Desk
-from pda_app.presenters.frame import LEAVE_CHECK, Frame
+from pda_app.presenters.forms.desk import Forms
+from pda_app.presenters.frame import LEAVE_CHECK
 from pda_app.presenters.patient import PatientPage
 from pda_app.presenters.round import InfusionRound
-from pda_app.presenters.scans import ScanRouter, TypedEntry
+from pda_app.presenters.scan_sheet import ScanSheetFrame
+from pda_app.presenters.scans import ScanRouter
 from pda_app.presenters.sign_in import SignIn
-from pda_app.presenters.states import Msg, Screen, Text, Tone
+from pda_app.presenters.states import Msg, Screen, Tone
 from pda_app.presenters.status import status_bar
 from pda_app.presenters.today import Today
 from pda_app.presenters.uploads import Uploads
@@ -47,7 +50,7 @@ from pda_app.sync import Sync
 ROOTS = frozenset({Screen.TODAY, Screen.WARD, Screen.ALARMS, Screen.UPLOADS, Screen.MORE})
 
 
-class App(Frame):
+class App(ScanSheetFrame):
     """One running handheld."""
 
     def __init__(self, *, settings: HandheldSettings, ports: Ports) -> None:
@@ -91,11 +94,14 @@ class App(Frame):
         self.ward = Ward(desk)
         self.patient = PatientPage(desk)
         self.check = MedicationCheck(desk, self._check_done, self.open_scan_sheet)
+        self.care = CareStep(
+            desk, on_done=self._care_done, on_scan=self.open_scan_sheet, on_infusion=self.open_infusion
+        )
+        self.forms = Forms(desk)
         self.round = InfusionRound(desk, self._round_done)
         self.alarms = Alarms(desk, self._go_to_alarm)
         self.uploads = Uploads(desk)
         self._router = ScanRouter(desk, self)
-        self._typing = TypedEntry()
 
     @property
     def desk(self) -> Desk:
@@ -119,7 +125,7 @@ class App(Frame):
     async def run(self) -> None:
         """Run until something fails for good; its error comes out here, and no verdict stays."""
         failure = await self._background.failure()
-        self.check.clear()
+        self._clear_work()
         raise failure
 
     async def stop(self) -> None:
@@ -190,6 +196,7 @@ class App(Frame):
         self.sign_in.refresh()
         self.alarms.refresh()
         self.check.refresh()
+        self.care.refresh()
         self._draw_screen()
 
     def _draw_screen(self) -> None:
@@ -202,6 +209,8 @@ class App(Frame):
                 self.patient.refresh()
             case Screen.ROUND:
                 self.round.refresh()
+            case Screen.FORM:
+                self.forms.refresh()
             case Screen.UPLOADS:
                 self.uploads.refresh()
             case _:
@@ -215,40 +224,6 @@ class App(Frame):
         if not self.queue.put(read):
             self._desk.cue(Cue.REFUSED)
             self.toast(Msg("scan.too-fast"), Tone.WARN)
-
-    def open_scan_sheet(self) -> None:
-        """The scan button: camera and typing."""
-        trouble: Text = ""
-        camera = self._ports.camera
-        if camera is not None:
-            try:
-                camera.start(self.scan)
-            except UnavailableError:
-                camera, trouble = None, Msg("scan.no-camera")
-        self._set(replace(self.state, scan_sheet=self._typing.open(camera=camera is not None, error=trouble)))
-
-    def close_scan_sheet(self) -> None:
-        """Back from the sheet; the camera is off whenever nobody looks through it."""
-        if self._ports.camera is not None:
-            self._ports.camera.stop()
-        self._set(replace(self.state, scan_sheet=None))
-
-    def typed(self, text: str) -> None:
-        """The code field changed."""
-        if self.state.scan_sheet is not None:
-            self._set(replace(self.state, scan_sheet=self._typing.text(text)))
-
-    def type_reason(self, reason: str) -> None:
-        """Why the code is typed."""
-        if self.state.scan_sheet is not None:
-            self._set(replace(self.state, scan_sheet=self._typing.reason(reason)))
-
-    def enter_typed(self) -> None:
-        """Use the typed code, marked as typed with its reason."""
-        read = self._typing.read() if self.state.scan_sheet is not None else None
-        if read is not None:
-            self.close_scan_sheet()
-            self.scan(read)
 
     # --- moving -------------------------------------------------------------------------------------
 
@@ -266,11 +241,9 @@ class App(Frame):
     def back(self) -> None:
         """Go back; an unrecorded check asks first, because a reserved task and scans would be lost."""
         self.touch()
-        if (
-            self.state.screen is Screen.CHECK
-            and self.check.is_open
-            and self.check.state.verdict.kind == "give"
-        ):
+        screen = self.state.screen
+        given = screen is Screen.CHECK and self.check.is_open and self.check.state.verdict.kind == "give"
+        if given or (screen is Screen.CARE and self.care.state.verdict.kind == "give"):
             self.ask(LEAVE_CHECK, lambda answer: self._go_back() if answer == "leave" else None)
             return
         self._go_back()
@@ -278,6 +251,8 @@ class App(Frame):
     def _go_back(self) -> None:
         if self.state.screen is Screen.CHECK:
             self.check.clear()
+        elif self.state.screen is Screen.CARE:
+            self.care.clear()
         self._show(self._history.pop() if self._history else Screen.TODAY)
 
     def open_patient(self, patient_id: str) -> None:
@@ -292,6 +267,10 @@ class App(Frame):
         order = self._desk.book.get(Order, task.order_id) if task else None
         if task is None:
             return
+        if order is not None and order.kind == task.kind and self.care.takes(order.kind):
+            self.care.begin(order.kind, task_id=task.id)
+            self.go(Screen.CARE)
+            return
         running = [one for one in infusions.running(self._desk, task.patient_id) if one.task_id == task.id]
         if running:
             self.open_infusion(running[0].id)
@@ -300,6 +279,11 @@ class App(Frame):
             self.go(Screen.CHECK)
         else:
             self.open_patient(task.patient_id)
+
+    def open_form(self, kind: str, patient_id: str = "") -> None:
+        """What is written down of a patient: vital signs, intake and output, critical values."""
+        self.forms.open(kind, patient_id or self.patient.patient_id)
+        self.go(Screen.FORM)
 
     def open_infusion(self, infusion_id: str) -> None:
         """The round of one infusion."""
@@ -332,6 +316,17 @@ class App(Frame):
     def _round_done(self, patient_id: str) -> None:
         self.toast(self._desk.recorded_text(), Tone.OK)
         self._show_patient(patient_id)
+
+    def _care_done(self, patient_id: str, kind: str) -> None:
+        """Another tube of the same patient keeps the page; after everything else comes the patient."""
+        self.toast(self._desk.recorded_text(), Tone.OK)
+        if kind:
+            self._show_patient(patient_id)
+
+    def _clear_work(self) -> None:
+        self.check.clear()
+        self.care.clear()
+        self.forms.clear()
 
     def _go_to_alarm(self, alarm: Alarm) -> None:
         if alarm.infusion_id and self._desk.book.get(Infusion, alarm.infusion_id) is not None:
@@ -366,7 +361,7 @@ class App(Frame):
         self._desk.sync.forget()
 
     def _leave(self) -> None:
-        self.check.clear()
+        self._clear_work()
         self.round.open("")
         self.patient.open("")
         self._begin_anew()
@@ -384,7 +379,7 @@ class App(Frame):
     def _signed_in(self, same_nurse: bool) -> None:
         """The pad was right. Another nurse never sees the work of the one before."""
         if not same_nurse:
-            self.check.clear()
+            self._clear_work()
             self.round.open("")
             self._begin_anew()
             self.close_scan_sheet()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from clinical.bedside_check.model import CheckRequest, CheckResult, Override, OverrideClass, Word
+from clinical.commit import ACTING
 from clinical.exchange import CheckAnswer, Lease
 from pda_app.presenters import check_words
 from pda_app.presenters.draft import Draft
@@ -25,9 +26,9 @@ class Asked:
 
 
 def merged(asked: Asked, answer: CheckAnswer) -> Asked:
-    """The stricter verdict; without a reservation there is no GIVE."""
+    """The stricter verdict; without a reservation there is no GIVE for what is done once."""
     result = check_words.stricter(asked.result, answer.result)
-    if result.word is Word.GIVE and answer.lease is None:
+    if result.word is Word.GIVE and answer.lease is None and asked.request.action in ACTING:
         return replace(asked, phase="refused", trouble=Msg("verdict.not-reserved"))
     return replace(asked, phase="settled", result=result, lease=answer.lease)
 

@@ -14,20 +14,18 @@ from dataclasses import replace
 
 from clinical.bedside_check.model import Right, Scan, Verdict, Witness, Word
 from clinical.errors import WardlinkError
-from clinical.exchange import AdministrationRecorded, CheckEvaluated, InfusionStarted
+from clinical.exchange import AdministrationRecorded, InfusionStarted
 from clinical.identifiers import resolve
 from clinical.records import Order, Practitioner, Task
 from pda_app.ports import Cue
-from pda_app.presenters import check_events, check_words, second
-from pda_app.presenters.asked import Asked, answers, merged
+from pda_app.presenters import asking, check_events, check_words, second
+from pda_app.presenters.asked import Asked, merged
 from pda_app.presenters.check_view import STARTS, CheckView, NotGiven
 from pda_app.presenters.desk import Desk, error_text
 from pda_app.presenters.draft import Draft
 from pda_app.presenters.judging import Judge, action_of, expired
 from pda_app.presenters.observable import Observable
-from pda_app.presenters.states import CheckState, Msg, Text
-
-_CUES = {Word.GIVE: Cue.GIVE, Word.CHECK: Cue.CHECK, Word.STOP: Cue.STOP}
+from pda_app.presenters.states import CheckState
 
 
 class MedicationCheck(Observable[CheckState]):
@@ -44,12 +42,22 @@ class MedicationCheck(Observable[CheckState]):
         self._asked: Asked | None = None
         self._not_given: NotGiven | None = None
         self._recorded = self._busy = False
-        self._said: tuple[Word, Text] | None = None
+        self._voice = asking.Voice(desk)
 
     @property
     def is_open(self) -> bool:
         """A check has begun and is not recorded yet."""
         return not self._draft.is_empty and not self._recorded
+
+    @property
+    def patient_scan(self) -> Scan | None:
+        """The wristband that was read; None before."""
+        return self._draft.patient_scan
+
+    @property
+    def order_id(self) -> str:
+        """Which order was found; empty while none is."""
+        return self._asked.result.order_id if self._asked else ""
 
     # --- begin and end ------------------------------------------------------------------------------
 
@@ -65,17 +73,14 @@ class MedicationCheck(Observable[CheckState]):
         """Forget the check; nothing was recorded."""
         self._draft, self._asked, self._not_given = Draft(), None, None
         self._recorded = self._busy = False
-        self._said = None
+        self._voice.reset()
         self._set(CheckState())
 
     def refresh(self) -> None:
         """Time or facts moved on: judge again, and say so only when the judgement changed."""
         if not self.is_open or self._asked is None or self._busy:
             return
-        if self._judge.moved(self._asked, self._draft):
-            self._ask()
-        else:
-            self._draw()
+        (self._ask if self._judge.moved(self._asked, self._draft) else self._draw)()
 
     # --- scans --------------------------------------------------------------------------------------
 
@@ -99,9 +104,8 @@ class MedicationCheck(Observable[CheckState]):
     def badge(self, person: Practitioner) -> None:
         """A second person's badge was read: she calculates where it is asked for, then types her PIN."""
         witness = Witness(id=person.id, roles=person.roles, badge_at=self._desk.now())
-        level = second.alert_level(self._desk, self._asked.result) if self._asked else 0
         draft = replace(self._draft.closed(), witness=witness, own=None, confirmations=())
-        if level >= second.ADVISED:
+        if self._asked is not None and second.alert_level(self._desk, self._asked.result) >= second.ADVISED:
             draft = replace(draft, second_open=True)
         elif second.may_confirm(self._desk, person):
             draft = draft.asks_pin()
@@ -262,12 +266,8 @@ class MedicationCheck(Observable[CheckState]):
         self._ask()
 
     def _answer(self, code: str, text: str) -> None:
-        if self._asked is None:
-            return
-        self._draft = replace(self._draft, reason=code, reason_text=text)
-        complete = bool(code) and (code != "other" or bool(text.strip()))
-        given = answers(self._asked, self._draft, code) if complete else self._draft.overrides
-        self._change(replace(self._draft, overrides=given))
+        if self._asked is not None:
+            self._change(asking.answered(self._draft, self._asked, code, text))
 
     def _ask(self) -> None:
         online = self._desk.sync.link.online
@@ -303,17 +303,7 @@ class MedicationCheck(Observable[CheckState]):
         self._asked = asked
         self._draw()
         self._announce(asked)
-        if self._draft.patient_scan is not None or self._draft.items:
-            event = CheckEvaluated(
-                **self._desk.event_base(), request=asked.request, result=asked.result, offline=asked.offline
-            )
-            self._desk.spawn(self._keep(event))
-
-    async def _keep(self, event: CheckEvaluated) -> None:
-        try:
-            await self._desk.sync.record(event)
-        except WardlinkError as error:
-            self._desk.failed(error)
+        asking.keep_shown(self._desk, self._draft, asked)
 
     def _announce(self, asked: Asked) -> None:
         """Sound and speech, once per word and reason; silence while something is only missing."""
@@ -322,15 +312,7 @@ class MedicationCheck(Observable[CheckState]):
         if self._view.needs_input(asked):
             self._desk.cue(Cue.SCAN_READ)
             return
-        word = Word.STOP if asked.phase == "refused" else asked.result.word
-        reason = asked.trouble or check_words.reason_line(self._desk, asked.result)
-        if self._said == (word, reason):
-            return
-        self._said = (word, reason)
-        self._desk.cue(_CUES[word])
-        self._desk.speak(Msg(f"verdict.{word.lower()}"))
-        if word is not Word.GIVE:
-            self._desk.speak(reason)
+        self._voice.say(asked, self.state.verdict.word)
 
     def _stopped(self) -> bool:
         asked = self._asked
@@ -368,15 +350,11 @@ class MedicationCheck(Observable[CheckState]):
 
     async def _write(self, event: AdministrationRecorded | InfusionStarted, patient_id: str) -> None:
         """Only what is on the disk is called recorded."""
-        try:
-            await self._desk.sync.record(event)
-        except WardlinkError as error:
-            self._desk.failed(error)
-            self._busy = False
+        self._recorded = await asking.write(self._desk, event)
+        self._busy = False
+        if not self._recorded:
             self._draw()
             return
-        self._busy, self._recorded = False, True
-        self._desk.cue(Cue.RECORDED if self._desk.sync.link.online else Cue.QUEUED)
         self._draw()
         self._on_done(patient_id)
 

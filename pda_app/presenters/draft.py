@@ -40,6 +40,9 @@ class Draft:
     """Immutable; every scan and touch makes the next one."""
 
     action: Action = Action.GIVE
+    infusion_id: str = ""  # of the running transfusion that is looked at
+    entered: Entered = field(default_factory=Entered)  # what only samples, blood and skin tests ask for
+    texts: tuple[tuple[str, str], ...] = ()  # numbers as typed, by field
     patient_scan: Scan | None = None
     items: tuple[Scan, ...] = ()
     task_id: str = ""
@@ -114,7 +117,8 @@ class Draft:
         """Make the question for the bedside check; a scan from the future counts as one long ago."""
         now, witness = asker.now, self.witness
         if witness is not None:
-            witness = replace(witness, badge_at=aged(witness.badge_at, now))
+            own = tuple(_dated(one, now) for one in witness.scans)
+            witness = replace(witness, badge_at=aged(witness.badge_at, now), scans=own)
         return CheckRequest(
             id=asker.id,
             action=self.action,
@@ -123,7 +127,8 @@ class Draft:
             operator=asker.operator,
             patient_scan=_dated(self.patient_scan, now) if self.patient_scan is not None else None,
             items=tuple(_dated(one, now) for one in self.items),
-            entered=Entered(
+            entered=replace(
+                self.entered,
                 site=self.site,
                 volume_left_ml=self.volume_ml,
                 prn_reason=self.prn_reason,
@@ -136,6 +141,7 @@ class Draft:
             overrides=self.overrides,
             confirmations=self.confirmations,
             task_id=self.task_id,
+            infusion_id=self.infusion_id,
             snapshot_version=asker.snapshot_version,
         )
 

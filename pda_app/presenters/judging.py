@@ -18,7 +18,9 @@ from pda_app.presenters.desk import Desk
 from pda_app.presenters.draft import Asker, Draft
 
 UNSEEN = "ORD-CHANGED-UNSEEN"
-_GIVING = {"infusion": Action.START, "transfusion": Action.BLOOD_START}
+_GIVING = {
+    "infusion": Action.START, "transfusion": Action.BLOOD_START, "skin-test": Action.SKINTEST_START,
+}  # fmt: skip
 
 
 class Judge:

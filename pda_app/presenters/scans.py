@@ -8,8 +8,9 @@ from clinical.bedside_check.model import Scan, ScanMethod
 from clinical.errors import WardlinkError
 from clinical.exchange import ScanRefused
 from clinical.identifiers import Identified, resolve
-from clinical.records import Device, Encounter, Patient, Practitioner
+from clinical.records import Device, Encounter, Order, Patient, Practitioner
 from pda_app.ports import Broken, Cue, Read
+from pda_app.presenters.care.plan import patient_of
 from pda_app.presenters.desk import Desk
 from pda_app.presenters.states import Button, Choice, Msg, Picture, ScanSheet, Screen, Text, Tone
 from pda_app.scanning import split_aim
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 TYPE_REASONS = ("label-damaged", "label-missing", "scanner-broken", "other")
 _ITEMS = frozenset({"bag", "gs1", "traceability", "ean", "udi-ma"})
+
+_CARE_OF = {"tube": "specimen", "isbt128": "transfusion"}
+"""Codes that belong to one kind of care alone."""
+_PLACED = frozenset({"skin-test"})
+"""Orders whose drug is scanned like any other, and which are no medication check."""
 
 
 class ScanRouter:
@@ -57,7 +63,8 @@ class ScanRouter:
         checking, rounding = app.state.screen is Screen.CHECK, app.state.screen is Screen.ROUND
         check = app.check.state
         sheet = (check.not_given or check.second) if checking else app.round.state.sheet if rounding else None
-        return Msg("scan.dialog-open") if sheet is not None else None
+        covered = sheet is not None or (self._caring and app.care.is_covered)
+        return Msg("scan.dialog-open") if covered else None
 
     async def _sign_in(self, read: Read, seen: Identified) -> None:
         if seen.kind == "badge" and seen.valid:
@@ -70,6 +77,10 @@ class ScanRouter:
         scan = self._scan(read)
         if seen.kind == "wristband":
             self._wristband(scan)
+        elif seen.kind in _CARE_OF and self._finished(_CARE_OF[seen.kind]):
+            self._care(_CARE_OF[seen.kind], scan)
+        elif seen.kind in _CARE_OF:
+            await self._refuse("unfinished", Msg("scan.finish-first"))
         elif seen.kind in _ITEMS:
             self._item(scan)
         elif seen.kind == "device" and seen.valid:
@@ -78,10 +89,9 @@ class ScanRouter:
             await self._bed(seen)
         elif seen.kind == "badge" and seen.valid:
             await self._badge(seen)
-        elif self._checking:
-            self._item(
-                scan
-            )  # the check itself says that nobody knows this code, and it is stored as a near miss
+        elif self._checking or self._caring:
+            # The check itself says that nobody knows this code, and it is stored as a near miss.
+            self._item(scan)
         else:
             await self._refuse("unknown", Msg("scan.unknown"))
 
@@ -89,22 +99,54 @@ class ScanRouter:
     def _checking(self) -> bool:
         return self._app.state.screen is Screen.CHECK and self._app.check.is_open
 
+    @property
+    def _caring(self) -> bool:
+        return self._app.state.screen is Screen.CARE and self._app.care.is_open
+
     def _scan(self, read: Read) -> Scan:
         at = read.at or self._desk.now()
         return Scan(raw=read.raw, method=read.method, at=at, symbology=read.symbology, reason=read.reason)
 
     def _wristband(self, scan: Scan) -> None:
-        if self._checking:
+        found = patient_of(self._desk, scan) if self._app.state.screen is Screen.FORM else None
+        if found is not None:
+            self._desk.cue(Cue.SCAN_READ)
+            self._app.forms.open(self._app.forms.state.kind, found.id)
+        elif self._caring:
+            self._app.care.patient(scan)
+        elif self._checking:
             self._app.check.patient(scan)
         else:
             self._app.check.begin(patient_scan=scan)
             self._app.go(Screen.CHECK)
 
     def _item(self, scan: Scan) -> None:
+        if self._caring:
+            self._app.care.item(scan)
+            return
         if not self._checking:
             self._app.check.begin()
             self._app.go(Screen.CHECK)
         self._app.check.item(scan)
+        order = self._desk.book.get(Order, self._app.check.order_id)
+        if order is not None and order.kind in _PLACED:
+            self._care(order.kind, scan)
+
+    def _finished(self, kind: str) -> bool:
+        """Whether nothing else waits for its one touch: a scan must not throw away what can be recorded."""
+        app = self._app
+        if self._checking:
+            return app.check.state.verdict.kind != "give"
+        return not self._caring or app.care.kind == kind or app.care.state.verdict.kind != "give"
+
+    def _care(self, kind: str, scan: Scan) -> None:
+        """A tube, a unit of blood, the drug of a skin test: what a wristband began goes on there."""
+        if not self._caring or self._app.care.kind != kind:
+            band = self._app.check.patient_scan if self._checking else None
+            self._app.check.clear()
+            self._app.care.begin(kind, patient_scan=band)
+            self._app.go(Screen.CARE)
+        self._app.care.item(scan)
 
     async def _device(self, seen: Identified) -> None:
         device = self._desk.book.get(Device, seen.value)
@@ -137,6 +179,9 @@ class ScanRouter:
         person = next((one for one in everybody if badge_number(one.badge) == seen.value), None)
         if person is None:
             await self._refuse("unknown", Msg("scan.badge-unknown"))
+        elif self._caring and session is not None and person.id != session.practitioner.id:
+            self._desk.cue(Cue.SCAN_READ)
+            self._app.care.badge(person)
         elif self._checking and session is not None and person.id != session.practitioner.id:
             self._desk.cue(Cue.SCAN_READ)
             self._app.check.badge(person)

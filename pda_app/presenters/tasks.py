@@ -109,4 +109,6 @@ def distance(one: Standing, now: datetime) -> Text:
         return Msg.of("distance.left", span=words.minutes((task.latest - now).total_seconds() / 60))
     if one.status is TaskStatus.PENDING and at is not None:
         return Msg.of("distance.in", span=words.minutes((at - now).total_seconds() / 60))
+    if one.task.kind == "skin-test" and one.status is TaskStatus.RUNNING:
+        return Msg("skin.to-read")
     return Msg(f"status.{one.status.value}")

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from clinical.errors import WardlinkError
-from clinical.exchange import AdministrationRecorded, Event, InfusionChanged, InfusionStarted
+from clinical.exchange import (
+    AdministrationRecorded,
+    CareRecorded,
+    Charted,
+    Event,
+    InfusionChanged,
+    InfusionStarted,
+)
 from clinical.records import Encounter, Infusion, Order, Patient
 from pda_app.ports import Cue, Returned
 from pda_app.presenters import words
@@ -19,7 +26,7 @@ ANSWERS = {
     "refused": ("support-told",),
 }
 _ICONS = {"administration": "medicine", "infusion-started": "infusion", "infusion-changed": "infusion",
-          "patrol": "patrol", "alarm-acknowledged": "alarm"}  # fmt: skip
+          "patrol": "patrol", "alarm-acknowledged": "alarm", "charted": "instruction"}  # fmt: skip
 _SILENT = frozenset({"check-evaluated", "scan-refused"})
 """Events a nurse did not record herself: they are sent, but not listed one by one."""
 
@@ -103,13 +110,16 @@ class Uploads(Observable[UploadsState]):
     def _row(self, event: Event) -> UploadRow:
         return UploadRow(
             event_id=event.id,
-            icon=_ICONS.get(event.type, "queued"),
+            icon=_ICONS.get(event.type) or words.task_icon(self._order(event)),
             title=words.joined("space", self._bed(event), self._name(event), Msg(f"event.{event.type}")),
             detail=self._what(event),
             at=self._desk.hhmm(event.at),
         )
 
     def _patient_id(self, event: Event) -> str:
+        if isinstance(event, Charted):
+            lines = (event.fluid, event.assessment, event.round)
+            return next((line.patient_id for line in lines if line is not None), "")
         order = self._order(event)
         return order.patient_id if order is not None else ""
 
@@ -124,7 +134,7 @@ class Uploads(Observable[UploadsState]):
 
     def _order(self, event: Event) -> Order | None:
         book = self._desk.book
-        if isinstance(event, AdministrationRecorded | InfusionStarted):
+        if isinstance(event, AdministrationRecorded | InfusionStarted | CareRecorded):
             return book.get(Order, event.order_id)
         infusion_id = getattr(event, "infusion_id", "")
         infusion = book.get(Infusion, infusion_id)
@@ -137,4 +147,7 @@ class Uploads(Observable[UploadsState]):
             return words.joined("space", title, words.dose(event.dose), Msg(f"status.{event.outcome}"))
         if isinstance(event, InfusionChanged):
             return words.joined("space", title, Msg(f"mode.{event.action}"))
+        if isinstance(event, Charted) and event.fluid is not None:
+            amount = words.joined("space", words.number(event.fluid.ml), "mL")
+            return words.joined("space", Msg(f"fluid.{event.fluid.kind}"), amount)
         return title

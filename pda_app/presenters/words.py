@@ -186,8 +186,20 @@ def route_of(order: Order, code: str = "") -> Text:
     return route(known)
 
 
+def sample(order: Order) -> Text:
+    """What an order for a sample asks for: the tube, fasting, two persons."""
+    need = order.sample
+    if need is None:
+        return NOTHING
+    tube = Msg(f"container.{need.container}") if need.container else NOTHING
+    fasting = Msg("collect.fasting") if need.fasting else NOTHING
+    return joined("dot", tube, fasting, Msg("collect.two-persons") if need.second_person else NOTHING)
+
+
 def order_detail(order: Order) -> Text:
-    """Dose, route, frequency and rate, as far as they are known."""
+    """Dose, route, frequency and rate, as far as they are known; of a sample its tube."""
+    if order.kind == "specimen":
+        return sample(order)
     single = dose(order.items[0].dose) if len(order.items) == 1 else NOTHING
     rate = joined("space", number(order.rate_ml_h), "mL/h") if order.rate_ml_h is not None else NOTHING
     return joined("dot", single, route_of(order), Msg(f"frequency.{order.frequency.lower()}"), rate)
@@ -195,7 +207,9 @@ def order_detail(order: Order) -> Text:
 
 def task_icon(order: Order | None) -> str:
     """The icon's meaning."""
-    kinds = {"infusion": "infusion", "transfusion": "blood", "specimen": "specimen"}
+    kinds = {
+        "infusion": "infusion", "transfusion": "blood", "specimen": "specimen", "skin-test": "skin-test",
+    }  # fmt: skip
     return kinds.get(order.kind, "medicine") if order is not None else "medicine"
 
 

@@ -24,7 +24,7 @@ SOLID: Mapping[str, str] = MappingProxyType({
 MEANINGS: Mapping[str, str] = MappingProxyType({
     # what is to be done
     "medicine": "pill", "infusion": "iv-bag", "blood": "blood-bag", "specimen": "test-tube",
-    "vitals": "thermometer", "glucose": "water-outline", "patrol": "eye-outline",
+    "vitals": "thermometer", "skin-test": "timer-sand", "glucose": "water-outline", "patrol": "eye-outline",
     "instruction": "comment-text-outline",
     # the rights
     "patient": "account", "dose": "scale-balance", "route": "gesture-tap", "planned": "clock-outline",
@@ -61,6 +61,17 @@ MARKS: Mapping[str, tuple[str, str, str]] = MappingProxyType({
     "stop": ("close-circle", "bad", "bad_bg"), "unjudged": ("minus", "hint", ""),
 })  # fmt: skip
 """Mark of a right → icon, ink, row tint."""
+
+STEPS: Mapping[str, tuple[str, str, str]] = MappingProxyType({
+    "done": ("ok", "solid_ink", "check"), "now": ("act", "act_ink", ""), "later": ("dis", "dis_ink", ""),
+})  # fmt: skip
+"""Where a step stands → surface and ink of its disc, icon (none: its number)."""
+
+CELLS: Mapping[str, tuple[str, str]] = MappingProxyType({
+    "ok": ("check-circle", "ok"), "now": ("barcode-scan", "act"), "later": ("minus", "hint"),
+    "none": ("", ""),
+})  # fmt: skip
+"""What one person has done of one thing → icon, ink."""
 
 PRIORITIES: Mapping[str, tuple[str, str]] = MappingProxyType({
     AlarmPriority.HIGH: ("bad", "solid_ink"), AlarmPriority.MEDIUM: ("warn_solid", "warn_solid_ink"),

@@ -42,18 +42,33 @@ class WindowWedge:
     def start(self, deliver: Callable[[Read | Broken], None]) -> None:
         """Begin to listen."""
         self._deliver = deliver
-        self._window.bind(on_key_down=self._key, on_textinput=self._text)
+        self._window.bind(on_key_down=self._key, on_textinput=self._text, focus=self._focus_moved)
         self._holding = Clock.schedule_interval(self._hold, 0.1)
         self._hold(0)
 
     def stop(self) -> None:
         """Stop listening and give the keyboard back."""
-        self._window.unbind(on_key_down=self._key, on_textinput=self._text)
+        self._window.unbind(on_key_down=self._key, on_textinput=self._text, focus=self._focus_moved)
         if self._holding is not None:
             self._holding.cancel()
         if self._keyboard is not None:
             self._keyboard.release()
         self._deliver = self._holding = self._keyboard = None
+
+    def _focus_moved(self, *_: object) -> None:
+        """Another window gets the keys from now on, or gave them back: a burst may have lost a part."""
+        self._bracket = False
+        broken = self._wedge.interrupt(self._now())
+        if broken is None or self._deliver is None:
+            return
+        self._give_back()
+        self._deliver(broken)
+
+    def _give_back(self) -> None:
+        """The field that had the focus got the characters first: they were not meant for it."""
+        if self._field is not None:
+            field, before = self._field
+            field.text = before
 
     def _hold(self, _: float) -> None:
         if self._keyboard is None and self._focused() is None:
@@ -97,8 +112,6 @@ class WindowWedge:
         read = self._wedge.end(self._now())
         if read is None or self._deliver is None:
             return False
-        if self._field is not None:
-            field, before = self._field
-            field.text = before  # the field got the characters first: they were not meant for it
+        self._give_back()
         self._deliver(read)
         return True  # swallowed, so that Enter presses no button and ends no field

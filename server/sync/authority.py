@@ -14,6 +14,7 @@ from clinical.exchange import (
     AdministrationRecorded,
     AlarmAcknowledged,
     CareRecorded,
+    CheckEvaluated,
     Event,
     InfusionChanged,
     InfusionStarted,
@@ -72,6 +73,8 @@ def _without_right(roles: set[str], event: Event, policy: SitePolicy) -> str:
 
 def _second(unit: UnitOfWork, event: Event) -> str:
     """Whether somebody the event claims beside its person has not proven that they were there."""
+    if isinstance(event, CheckEvaluated):
+        return ""  # a question that was shown is no act, and must not use up the proof of the one after it
     if isinstance(event, CareRecorded) and not event.request.confirmations:
         return ""  # the second person of blood and skin tests shows by own scans and readings
     reason = confirmations.against(unit, event)

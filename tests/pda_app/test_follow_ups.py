@@ -14,6 +14,7 @@ from clinical.policy import SitePolicy
 from clinical.records import Administration, Order, Task, TaskStatus
 from pda_app.presenters.judging import action_of
 from tests.support.handheld import Rig, at, drug_order, product, task_of, wristband
+from tests.support.handheld_care import add_blood
 
 Play = Callable[..., None]
 POLICY = SitePolicy.default()
@@ -91,15 +92,15 @@ def test_the_effect_of_an_as_needed_drug_is_chosen_and_recorded(signed_in: Play)
 @pytest.mark.hazard("H-CLIN-11")
 def test_a_transfusion_is_asked_as_the_start_of_blood(signed_in: Play) -> None:
     async def scenario(rig: Rig) -> None:
-        order = drug_order("o9", "p1", "saline", at(0), kind="transfusion", route="IV", frequency="once")
-        task = task_of(order, at(0))
-        rig.server.change(orders=(order,), tasks=(task,))
+        add_blood(rig.server, state="checked")
         await rig.synced()
-        rig.app.open_task(task.id)
+        rig.app.open_task("t-blood")
         await rig.scan(wristband("M000001"))
+        await rig.synced()
         asked = [event.request.action for event in rig.api.sent(CheckEvaluated)]
         assert set(asked) == {Action.BLOOD_START}
-        assert action_of(order, task) is Action.BLOOD_START
+        order = next(one for one in rig.server.facts.orders if one.id == "blood")
+        assert action_of(order, task_of(order, at(0))) is Action.BLOOD_START
 
     signed_in(scenario)
 

@@ -99,3 +99,48 @@ def test_a_full_queue_refuses_and_counts() -> None:
     queue = ScanQueue(size=1)
     read = Read(raw="1234", method=ScanMethod.SCAN)
     assert [queue.put(read), queue.put(read), queue.dropped] == [True, False, 1]
+
+
+BAND = "WL1:P:M000001:1:A"
+
+
+def typed(wedge: Wedge, text: str, at: float, step: float = 0.004) -> float:
+    """Feed characters as a scanner sends them; returns when the last one came."""
+    for character in text:
+        at += step
+        wedge.feed(character, at)
+    return at
+
+
+@pytest.mark.requirement("R-PDA-10")
+@pytest.mark.hazard("H-PDA-07")
+@pytest.mark.parametrize("away_s", [0.0, 0.05, 0.3, 2.0])
+@pytest.mark.parametrize("kept", [1, 6, len(BAND) - 4])
+def test_a_scan_that_the_window_lost_in_the_middle_is_broken_and_never_a_shorter_code(
+    away_s: float, kept: int
+) -> None:
+    wedge = Wedge()
+    at = typed(wedge, BAND[:kept], 100.0)
+    first = wedge.interrupt(at + 0.001)
+    assert isinstance(first, Broken) is (kept > 1)
+    at += away_s + 0.01
+    wedge.interrupt(at)
+    at = typed(wedge, BAND[-4:], at)
+    assert isinstance(wedge.end(at + 0.004), Broken)
+
+
+@pytest.mark.requirement("R-PDA-10")
+@pytest.mark.hazard("H-PDA-07")
+def test_the_scan_after_a_lost_one_is_read_whole() -> None:
+    wedge = Wedge()
+    at = typed(wedge, BAND[:6], 100.0)
+    wedge.interrupt(at)
+    wedge.interrupt(at + 3.0)
+    at = typed(wedge, BAND, at + 3.5)
+    assert wedge.end(at + 0.004) == Read(raw=BAND, method=ScanMethod.SCAN)
+
+
+def test_typing_by_hand_that_is_interrupted_tells_nobody() -> None:
+    wedge = Wedge()
+    typed(wedge, "hello", 100.0, step=0.15)
+    assert wedge.interrupt(101.0) is None

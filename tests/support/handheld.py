@@ -54,7 +54,7 @@ from clinical.records import (
 )
 from pda_app.adapters.local_store import EncryptedStore
 from pda_app.adapters.sealing import PinCost, stretch
-from pda_app.ports import Cue, Ports, Read, SecondPin, SignedIn, Verifier
+from pda_app.ports import CalledValue, Cue, ObservedSet, Ports, Read, SecondPin, SignedIn, Verifier
 from pda_app.presenters.app import App
 from pda_app.settings import HandheldSettings, Look, Security, Server
 
@@ -354,6 +354,8 @@ class FakeServer:
     checks: list[CheckRequest] = field(default_factory=list)
     sign_ins: int = 0
     confirmed: list[SecondPin] = field(default_factory=list)
+    charted: dict[str, tuple[str, ObservedSet]] = field(default_factory=dict)
+    called: dict[str, CalledValue] = field(default_factory=dict)
     verifier_life: timedelta = timedelta(hours=12)
     clock_offset_s: float = 0.0
 
@@ -486,6 +488,14 @@ class FakeApi:
         planned = self.server.outcomes.get(event.type, Outcome(event_id="", status="accepted"))
         return replace(planned, event_id=event.id)
 
+    async def chart(self, encounter_id: str, observed: ObservedSet) -> None:
+        await self._reach()
+        self.server.charted.setdefault(observed.id, (encounter_id, observed))
+
+    async def call_in(self, called: CalledValue) -> None:
+        await self._reach()
+        self.server.called.setdefault(called.id, called)
+
     async def close(self) -> None:
         self.token = ""
 
@@ -542,6 +552,14 @@ class Rig:
             check.second_value(check.state.second.value + digit)
         check.second_done()
         await self.app.settle()
+
+    async def sign_out_and_in(self, number: str) -> None:
+        """Let another person be known on this handheld; then the first one goes on."""
+        for person in (number, "N20713"):
+            self.app.sign_out()
+            await self.app.settle()
+            await self.sign_in(person)
+            await self.synced()
 
     async def synced(self, seconds: float = 60.0) -> None:
         """Wait until the server's newest facts are here and kept, and nothing waits to be sent."""

@@ -10,10 +10,12 @@ from kivy.uix.floatlayout import FloatLayout
 from kivy.uix.widget import Widget
 
 from pda_app.i18n import Catalog
-from pda_app.nurse import alarms, check, more, patient, sign_in, today, uploads, ward
+from pda_app.nurse import alarms, care, check, form, more, patient, sign_in, today, uploads, ward
 from pda_app.nurse import round as rounds
 from pda_app.widgets.context import tr
+from tests.support import handheld_care_states as b
 from tests.support import handheld_check_states as c
+from tests.support import handheld_form_states as f
 from tests.support import handheld_states as s
 
 
@@ -57,6 +59,23 @@ SCREENS: dict[str, Callable[[], Widget]] = {
     "check_second": _page(check.CheckPage, c.SECOND),
     "check_stop_liftable": _page(check.CheckPage, c.STOP_LIFTABLE),
     "infusion_sites": lambda: check.CheckPage(frame=s.INSIDE, state=c.START, choosing=True),
+    "specimen": _page(care.CarePage, b.SPECIMEN),
+    "specimen_empty": _page(care.CarePage, b.SPECIMEN_EMPTY),
+    "specimen_check": _page(care.CarePage, b.SPECIMEN_CHECK),
+    "blood_check": _page(care.CarePage, b.BLOOD_CHECK),
+    "blood_look": _page(care.CarePage, b.BLOOD_LOOK),
+    "blood_match": _page(care.CarePage, b.BLOOD_MATCH),
+    "blood_pin": _page(care.CarePage, b.BLOOD_PIN),
+    "blood_start": _page(care.CarePage, b.BLOOD_START),
+    "blood_watch": _page(care.CarePage, b.BLOOD_WATCH),
+    "skin_place": _page(care.CarePage, b.SKIN_PLACE),
+    "skin_wait": _page(care.CarePage, b.SKIN_WAIT),
+    "skin_read": _page(care.CarePage, b.SKIN_READ),
+    "vitals": _page(form.FormPage, f.VITALS),
+    "vitals_offline": _page(form.FormPage, f.VITALS_OFFLINE, s.OFFLINE),
+    "fluids": _page(form.FormPage, f.FLUIDS),
+    "critical": _page(form.FormPage, f.CRITICAL),
+    "critical_kept": _page(form.FormPage, f.CRITICAL_KEPT),
     "round": _page(rounds.RoundPage, s.ROUND),
     "round_matches": _page(rounds.RoundPage, s.ROUND_MATCHES),
     "round_stopped": _page(rounds.RoundPage, s.ROUND_STOPPED),

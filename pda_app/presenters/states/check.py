@@ -84,6 +84,7 @@ class SecondSheet:
     error: Text
     record: Button
     secret: bool = False
+    how: Text = ""  # what this person confirms; empty: patient, drug and dose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

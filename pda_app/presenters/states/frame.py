@@ -16,6 +16,8 @@ class Screen(StrEnum):
     WARD = "ward"
     PATIENT = "patient"
     CHECK = "check"
+    CARE = "care"
+    FORM = "form"
     ROUND = "round"
     ALARMS = "alarms"
     UPLOADS = "uploads"

@@ -15,6 +15,8 @@ from tests.support.handheld_glass import Glass, at_the_glass
 from tests.support.kivy_driver import Driver
 from tests.support.kivy_layout import faults
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def doctors_pin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from kivy.uix.textinput import TextInput
@@ -94,3 +94,48 @@ def test_scans_still_arrive_after_a_field_had_the_focus(driver: Driver, scanner)
     wedge._hold(0)
     driver.type("WL1:B:b-o1:K\n")
     assert [one.raw for one in got] == ["WL1:B:b-o1:K"]
+
+
+@pytest.fixture
+def focus(driver: Driver) -> Iterator[Callable[[bool], None]]:
+    """Takes the window's focus away and gives it back, as the window system does."""
+
+    def put(has: bool) -> None:
+        driver.window._focus = has
+        driver.frames(1)
+
+    yield put
+    driver.window._focus = True
+
+
+@pytest.mark.requirement("R-PDU-12")
+@pytest.mark.hazard("H-PDU-05")
+def test_a_burst_that_the_window_missed_a_part_of_is_refused_and_the_next_one_is_read(
+    driver: Driver, scanner, focus: Callable[[bool], None]
+) -> None:
+    _, ticks, got = scanner
+    driver.type("WL1:P:M0")
+    focus(False)
+    assert [type(one) for one in got] == [Broken]  # told at once: the rest goes to another window
+    focus(True)
+    driver.type("0001:1:A\n")
+    assert [type(one) for one in got] == [Broken, Broken]
+    ticks.at += 1.0
+    driver.type("WL1:B:b-o1:K\n")
+    assert got[-1].raw == "WL1:B:b-o1:K"
+
+
+@pytest.mark.requirement("R-PDU-12")
+def test_a_field_gets_its_text_back_when_the_window_loses_a_burst(
+    driver: Driver, scanner, focus: Callable[[bool], None]
+) -> None:
+    field = TextInput(multiline=False, text="reason")
+    driver.show(field)
+    field.focus = True
+    driver.frames(2)
+    driver.type("WL1:B:b")
+    focus(False)
+    assert field.text == "reason"
+    focus(True)
+    field.focus = False
+    driver.frames(2)

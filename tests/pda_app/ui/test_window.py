@@ -21,6 +21,8 @@ from tests.support.handheld import PINS, alarm, at, badge, bag, device_label, fl
 from tests.support.handheld_glass import Glass, at_the_glass
 from tests.support.kivy_driver import Driver
 
+pytestmark = pytest.mark.slow
+
 P1, P2, P3 = "M000001", "M000002", "M000003"
 
 
