@@ -65,6 +65,11 @@ class Bed:
         return f"serial:monitor-{self.number:05d}"
 
     @property
+    def patient(self) -> str:
+        """Id of who lies there."""
+        return f"P-{self.number:05d}"
+
+    @property
     def encounter(self) -> str:
         """Id of the stay of who lies there."""
         return f"E-{self.number:05d}"
@@ -116,13 +121,12 @@ def _load(unit: UnitOfWork, site: Site, beds: list[Bed]) -> None:
 
 
 def _records(bed: Bed, since: datetime) -> Iterator[Patient | Encounter | Device | Association]:
-    patient = f"P-{bed.number:05d}"
     yield Patient(
-        id=patient, mrn=f"{bed.number:05d}", name="张建国", birth_date=date(1958, 6, 14),
+        id=bed.patient, mrn=f"{bed.number:05d}", name="张建国", birth_date=date(1958, 6, 14),
         generation=Generation.DEMO,
     )  # fmt: skip
     yield Encounter(
-        id=bed.encounter, patient_id=patient, status="in-progress", ward=bed.ward, bed=bed.name,
+        id=bed.encounter, patient_id=bed.patient, status="in-progress", ward=bed.ward, bed=bed.name,
         admitted_at=since,
     )  # fmt: skip
     yield Device(

@@ -31,7 +31,7 @@ from typing import Any
 import httpx2
 from sqlalchemy import create_engine, text
 
-from bench import hospital
+from bench import hospital, processes
 from bench.postgres import cluster
 from broker import acl
 from broker.local import configuration, program
@@ -45,7 +45,6 @@ WARM_S = 3
 NAIVE_BEDS, NAIVE_S = 40, 8
 KNEE_P99_MS = 500
 KNEE_STEPS = (250, 500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10_000)
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,7 @@ class Plan:
     naive: bool = False
     bed_tls: bool = False
     load_processes: int = 1
+    reader: str = ""
 
 
 def measure(
@@ -68,6 +68,7 @@ def measure(
     knee: bool = False,
     naive: bool = True,
     bed_tls: bool = False,
+    reader: str = "",
 ) -> list[dict[str, Any]]:
     """Run the path and say what it cost.
 
@@ -78,6 +79,7 @@ def measure(
         knee: Go on with more beds until the delay or the losses say stop.
         naive: Run the naive server first, for the ratio.
         bed_tls: Let the beds speak TLS too.
+        reader: Broker client of the server, ``paho`` or ``asyncio``; the product's own unless told.
     """
     results = []
     plain = run(Plan(NAIVE_BEDS, NAIVE_S, store, naive=True)) if naive else None
@@ -85,7 +87,7 @@ def measure(
         results.append(plain)
     steps = KNEE_STEPS if knee else (beds,)
     for count in steps:
-        result = run(Plan(count, seconds, store, bed_tls=bed_tls))
+        result = run(Plan(count, seconds, store, bed_tls=bed_tls, reader=reader))
         if plain is not None:
             result["naive_cpu_ratio"] = _ratio(plain, result)
         results.append(result)
@@ -93,7 +95,9 @@ def measure(
             break
     if knee:
         held = [one["beds"] for one in results if not one["naive"] and _holds(one)]
-        results.append({"id": "knee", "beds": max(held, default=0), "ok": bool(held), "store": store})
+        results.append(
+            {"id": "knee", "beds": max(held, default=0), "ok": bool(held), "store": store, "how": "run"}
+        )
     return results
 
 
@@ -113,6 +117,20 @@ def run(plan: Plan) -> dict[str, Any]:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wardlink-bench-")))
         parts = _Parts(plan, home, stack)
         return _measured(plan, parts, stack)
+
+
+class _Server(WardProcess):
+    """The ward server, or the one with another broker client."""
+
+    def start(self, *options: str) -> None:
+        """Start it; the only option is the name of a broker client."""
+        if not options:
+            super().start()
+            return
+        command = [sys.executable, "-m", "bench.reader_server", *options, str(self.config)]
+        with (self.directory / "server.log").open("a") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.ready = json.loads(_line_of(self._process))
 
 
 class _Parts:
@@ -161,8 +179,8 @@ class _Parts:
             f'[mqtt]\nport = {self.tls_port}\nca_file = "{self.pki.ca_file}"\n'
             f'cert_file = "{mine.cert}"\nkey_file = "{mine.key}"\nmax_buffered = 200000\n'
         )
-        server = WardProcess(self.home / "server", self.home / "no-seed.toml", url=self.url, mqtt=mqtt)
-        server.start()
+        server = _Server(self.home / "server", self.home / "no-seed.toml", url=self.url, mqtt=mqtt)
+        server.start(*([self.plan.reader] if self.plan.reader else []))
         stack.callback(server.stop)
         process = server._process  # its costs are what is measured
         if process is None:
@@ -200,15 +218,15 @@ def _measured(plan: Plan, parts: _Parts, stack: ExitStack) -> dict[str, Any]:
     _tell(screens, {"since": since, "until": until})
     for load in loads:
         _tell(load, {"begin": begin})
-    pids = {"broker": [parts.broker], "server": [parts.server], "store": _children(parts.postmaster)}
+    pids = {"broker": [parts.broker], "server": [parts.server], "store": processes.family(parts.postmaster)}
     pids |= {"load": [load.pid for load in loads], "screens": [screens.pid]}
     time.sleep(max(0.0, since - time.time()))
-    before = {name: _cpu_s(of) for name, of in pids.items()}
+    before = {name: processes.cpu_s(of) for name, of in pids.items()}
     time.sleep(max(0.0, until - time.time()))
     if parts.postmaster:
-        pids["store"] = _children(parts.postmaster)
-    used = {name: _cpu_s(of) - before[name] for name, of in pids.items()}
-    memory = {name: _memory_mib(pids[name]) for name in ("broker", "server", "store")}
+        pids["store"] = processes.family(parts.postmaster)
+    used = {name: processes.cpu_s(of) - before[name] for name, of in pids.items()}
+    memory = {name: processes.memory_mib(pids[name]) for name in ("broker", "server", "store")}
     said = [json.loads(_line_of(load)) for load in loads]
     stored = _stored(plan, parts, sum(one["sent"] for one in said))
     _tell(screens, {})
@@ -255,6 +273,7 @@ def _report(
         "store": plan.store,
         "beds": plan.beds,
         "seconds": plan.seconds,
+        "reader": plan.reader or "the product's",
         "tls": {"server": True, "beds": plan.bed_tls},
         "values_per_s": plan.beds * VALUES,
         "messages_per_s": plan.beds * MESSAGES,
@@ -271,13 +290,22 @@ def _report(
         "load_late_p99_ms": max(one["late_p99_ms"] for one in said),
         "refused": sum(one["refused"] for one in said),
         **stored,
+        "knee": _knee(plan, used),
         "ok": stored["lost"] == 0 and stored["duplicates"] == 0,
     }
+
+
+def _knee(plan: Plan, used: dict[str, float]) -> dict[str, Any]:
+    """Beds at which the busier of broker and server would fill its one core; ``--knee`` goes there."""
+    part = max(("broker", "server"), key=lambda name: used[name])
+    cores = used[part] / plan.seconds
+    return {"beds": int(plan.beds / cores) if cores else None, "part": part, "how": "projected"}
 
 
 _OURS = frozenset({"load", "screens"})
 _OURS_NAIVE = "SELECT (SELECT count(*) FROM naive_values) / 10 + (SELECT count(*) FROM naive_waves)"
 _STORED = "SELECT (SELECT count(*) FROM samples) + (SELECT count(*) FROM waves)"
+_DIFFERENT = "SELECT (SELECT count(DISTINCT id) FROM samples) + (SELECT count(DISTINCT id) FROM waves)"
 _COMMITTED = "SELECT coalesce(sum(last - first + 1), 0) FROM ingest_intervals"
 _PATIENCE_S = 30.0
 
@@ -293,8 +321,10 @@ def _stored(plan: Plan, parts: _Parts, sent: int) -> dict[str, int]:
         if committed >= sent or time.time() > deadline:
             break
         time.sleep(0.5)
+    with engine.connect() as connection:  # one lost and one doubled must not make up for each other
+        different = rows if plan.naive else int(connection.scalar(text(_DIFFERENT)) or 0)
     engine.dispose()
-    return {"sent": sent, "stored": rows, "lost": max(0, sent - rows), "duplicates": max(0, rows - sent)}
+    return {"sent": sent, "stored": rows, "lost": max(0, sent - different), "duplicates": rows - different}
 
 
 def _password_lines(beds: int, password: str) -> Iterator[str]:
@@ -333,45 +363,6 @@ def _end(process: subprocess.Popen[str]) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
-
-
-def _cpu_s(pids: list[int]) -> float:
-    return sum(_cpu_of(pid) for pid in pids)
-
-
-def _cpu_of(pid: int) -> float:
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(words[11]) + int(words[12])) / _TICK
-
-
-def _memory_mib(pids: list[int]) -> float:
-    """Proportional share of memory: what PostgreSQL's processes share is counted once."""
-    kib = 0
-    for pid in pids:
-        try:
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                kib += int(line.split()[1]) if line.startswith("Pss:") else 0
-        except OSError:
-            continue
-    return round(kib / 1024, 1)
-
-
-def _children(postmaster: int) -> list[int]:
-    """Process ids of a PostgreSQL cluster."""
-    if not postmaster:
-        return []
-    found = [postmaster]
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            words = entry.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(words[1]) == postmaster:
-            found.append(int(entry.parent.name))
-    return found
 
 
 def _free_port() -> int:

@@ -21,12 +21,14 @@ from clinical.errors import BadInputError, UnavailableError
 BENCHES: dict[str, str] = {
     "clinical": "bedside check, GS1 parser and drop estimator, beside plain variants",
     "edge": "one node with 30 simulated BLE and 4 serial devices: CPU, memory, delay; decoding side by side",
+    "store": "what people ask a store with a hospital's month in it, beside the query budgets; both stores",
     "path": "beds, broker, server, store and screens as one: cost, delay and losses, beside a naive server",
     "estimator": "drip estimators and flow judgement against a simulated truth: bias, error, detection time",
 }
 """Benches by name; each is a module of ``bench/`` with ``measure() -> list[dict]``.
 
 A bench whose figures are the same on any machine also has ``render(results) -> str``, its document."""
+_OPTIONS = ("beds", "seconds", "store", "knee", "reader", "hours", "days")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,9 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listed = "; ".join(f"{name}: {what}" for name, what in BENCHES.items())
     parser.add_argument("name", choices=sorted(BENCHES), help=listed)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    parser.add_argument("--beds", type=int, help="beds that send (path only)")
+    parser.add_argument("--beds", type=int, help="beds that send, or are in the store (path, store)")
     parser.add_argument("--seconds", type=int, help="how long is measured (path only)")
-    parser.add_argument("--store", choices=("sqlite", "postgresql"), help="the store (path only)")
+    parser.add_argument("--store", choices=("sqlite", "postgresql"), help="the store (path, store)")
+    parser.add_argument(
+        "--reader", choices=("paho", "asyncio"), help="the server's broker client (path only)"
+    )
+    parser.add_argument("--hours", type=int, help="how long back every second is kept (store only)")
+    parser.add_argument("--days", type=int, help="how long back every minute is kept (store only)")
     parser.add_argument("--knee", action="store_true", help="go on with more beds until it gives (path only)")
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="also write the bench's document (estimator only)"
@@ -70,8 +77,7 @@ def _said(args: argparse.Namespace, module: Any) -> dict[str, Any]:
     Raises:
         BadInputError: The bench has no such option.
     """
-    said = {name: getattr(args, name) for name in ("beds", "seconds", "store", "knee")}
-    said = {name: value for name, value in said.items() if value}
+    said = {name: value for name in _OPTIONS if (value := getattr(args, name))}
     unknown = said.keys() - inspect.signature(module.measure).parameters.keys()
     if unknown:
         raise BadInputError("bench-option", f"bench {args.name} has no option --{min(unknown)}")

@@ -19,7 +19,7 @@ from server.ingest.port import OnPackets, Packet
 log = structlog.get_logger(__name__)
 CLIENT_ID = "wardlink-server"
 _SESSION_S = 24 * 3600
-_RECEIVE_MAXIMUM = 1_000  # >= 2 x rate x commit tick, see data-path facts §0 row 9
+_RECEIVE_MAXIMUM = 10_000  # at least twice the rate times the commit tick, and half of what may wait here
 _SUBSCRIPTIONS = (f"{ROOT}/+/up/+", f"{ROOT}/+/status")
 
 

@@ -77,7 +77,7 @@ def _replacing(keys: tuple[str, ...], columns: tuple[str, ...]) -> str:
 
 @cache
 def _insert_of_arrays(table: str, columns: tuple[str, ...]) -> str:
-    arrays = ", ".join(f"%s::{kind}[]" for kind in _kinds(table, columns))
+    arrays = ", ".join(f"%b::{kind}[]" for kind in _kinds(table, columns))  # binary: nothing to escape
     return f"INSERT INTO {table} ({_named(columns)}) SELECT * FROM unnest({arrays})"  # noqa: S608 - as above
 
 

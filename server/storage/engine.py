@@ -7,10 +7,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from clinical.errors import BadInputError, UnavailableError
+from server.storage import ownership
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -49,14 +52,23 @@ def _begin_sqlite(connection: Any) -> None:
 def upgrade(engine: Engine) -> None:
     """Bring the store to the newest schema; does nothing when it is there already.
 
+    A schema that is not the newest is changed once no server runs on the PostgreSQL store any more.
+
     Raises:
         UnavailableError: The store does not answer.
     """
     try:
-        with engine.begin() as connection:
-            command.upgrade(_config(connection), "head")
+        if not _is_newest(engine):
+            with ownership.alone(engine) as connection:
+                command.upgrade(_config(connection), "head")
     except DBAPIError as error:
         raise UnavailableError("storage", "the store does not answer; check [storage] url") from error
+
+
+def _is_newest(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        there = MigrationContext.configure(connection).get_current_revision()
+    return there == ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def downgrade(engine: Engine, revision: str) -> None:

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from clinical.errors import UnavailableError
-from server.storage import schema
+from server.storage import ownership, schema
+from server.storage.ownership import Ownership
 from server.storage.picture import EVERY_WARD, Change, Picture
 from server.storage.rows import read_picture, write_changes, write_removals
 from server.storage.unit import UnitOfWork, insert_into
@@ -50,9 +51,22 @@ class CommitListener(Protocol):
 
 
 class Store:
-    """Owns the engine, the picture and the writer's thread."""
+    """Owns the engine, the picture and the writer's thread; there is one per store.
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    Args:
+        engine: Where the facts rest, at the newest schema.
+        clock: Tells the present.
+        owner: The right to write, the store's own kind unless told. It is taken first: on PostgreSQL this
+            waits for as long as another server has it.
+
+    Raises:
+        ConflictError: Another server is running on this SQLite store.
+        UnavailableError: The store does not answer.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, owner: Ownership | None = None) -> None:
+        self._owner = owner or ownership.of(engine)
+        self._owner.take()
         self.engine = engine
         self.clock = clock
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
@@ -94,12 +108,13 @@ class Store:
     def close(self) -> None:
         """Finish what is being written and let go of the store."""
         self._writer.shutdown(wait=True)
+        self._owner.let_go()
         self.engine.dispose()
 
     def _run(self, use_case: Callable[[UnitOfWork], T]) -> T:
         now = self.clock()
         try:
-            with self.engine.connect().execution_options(writer=True) as connection, connection.begin():
+            with self._owner.transaction() as connection:
                 unit = UnitOfWork(connection, self.picture, now)
                 result = use_case(unit)
                 after = self._persist(unit)
@@ -128,7 +143,7 @@ class Store:
             follower()
 
     def _load(self) -> Picture:
-        with self.engine.connect().execution_options(writer=True) as connection, connection.begin():
+        with self._owner.transaction() as connection:
             epoch = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == "epoch"))
             if epoch is None:
                 epoch = secrets.token_hex(6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import sys
@@ -269,6 +270,7 @@ def test_the_tls_listener_serves_the_same_ward_and_a_taken_port_is_one_clear_sen
         second = subprocess.run(
             [sys.executable, "-m", "deploy.cli", "server", "--config", str(server.config)],
             cwd=Path(__file__).parents[2],
+            env=os.environ | {"WARDLINK_SERVER__STORAGE__URL": f"sqlite:///{tmp_path / 'other.db'}"},
             capture_output=True,
             text=True,
             timeout=30,

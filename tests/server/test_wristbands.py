@@ -92,6 +92,7 @@ def test_a_serial_is_never_used_again_for_a_patient_who_comes_back(any_ward: Any
 @pytest.fixture
 def server(ward: Any, tmp_path: Path) -> Iterator[WardProcess]:
     ward.admit("1001", "01")
+    ward.store.close()
     process = WardProcess(tmp_path, WARD_FILE, url=f"sqlite:///{tmp_path / 'ward.db'}")
     process.start()
     yield process

@@ -70,6 +70,7 @@ def test_the_picture_is_the_same_after_a_restart(any_url: str, open_store_at: An
     first.write(lambda unit: [unit.put(Patient(id="P1", mrn="1", name="王")), unit.put(STAY)])
     first.write(lambda unit: unit.put(replace(STAY, ward="W2")))
     first.write(lambda unit: unit.retire(Patient, "P1"))
+    first.close()
     second = open_store_at(any_url)
     for one in ("W1", "W2"):
         assert second.picture.facts(one) == first.picture.facts(one)
