@@ -1,6 +1,6 @@
 """The tube a planned sample needs, and what a sample asks for after it was taken.
 
-Source: bc-1 §5.10.
+Source: bc-1 §5.10; CLSI GP41 for the order of draw.
 """
 
 from __future__ import annotations
@@ -15,6 +15,17 @@ from clinical.records import Order, Task
 
 if TYPE_CHECKING:
     from clinical.care_policy import SpecimenPolicy
+
+ORDER_OF_DRAW = ("blood-culture", "blue", "black", "red", "yellow", "green", "purple", "grey")
+"""Tubes in the order in which they are filled, so that no additive reaches the next one.
+
+Source: CLSI GP41; the black tube (citrate 1:4) follows the blue one. That place is this project's proposal.
+"""
+
+
+def draw_rank(container: str) -> int:
+    """Return a tube's place in the order of draw, 0 first; one that is not named there comes last."""
+    return ORDER_OF_DRAW.index(container) if container in ORDER_OF_DRAW else len(ORDER_OF_DRAW)
 
 
 def planned(order: Order, task: Task) -> Specimen:

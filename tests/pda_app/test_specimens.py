@@ -11,7 +11,7 @@ from clinical.bedside_check.model import Action
 from clinical.care_records import Specimen
 from clinical.exchange import CareRecorded
 from clinical.records import Infusion, InfusionState, Task, TaskStatus
-from pda_app.presenters.care.specimen import ORDER_OF_DRAW
+from clinical.specimens import draw_rank
 from pda_app.presenters.states import Screen
 from tests.support.handheld import FakeClock, FakeServer, Rig, at, badge, bag, wristband
 from tests.support.handheld_care import add_samples, pin, said, tube_label
@@ -126,7 +126,7 @@ def test_tubes_are_listed_in_the_order_of_draw_and_what_is_taken_with_its_time_t
         await rig.app.settle()
         queue = rig.app.care.state.queue
         assert [(one.id, one.number) for one in queue] == [("S2", "1"), ("S1", "2")]
-        assert ORDER_OF_DRAW.index("blue") < ORDER_OF_DRAW.index("purple")
+        assert draw_rank("blue") < draw_rank("purple")
         await rig.scan(wristband(P1), tube_label("S2"))
         rig.app.care.primary()
         await rig.app.settle()

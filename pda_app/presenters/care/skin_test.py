@@ -149,7 +149,9 @@ class SkinTesting:
             )
             what = self._substance(test)
             found.append(
-                plan.line(result, Right.TIME, "planned", Msg("right.time"), what, desk=desk, evidence=placed)
+                plan.line(
+                    result, Right.TIME, "medicine", Msg("skin.step-drug"), what, desk=desk, evidence=placed
+                )
             )
         else:
             order = plan.order_of(desk, draft, result)

@@ -17,12 +17,6 @@ from pda_app.presenters.desk import Desk
 from pda_app.presenters.draft import Draft
 from pda_app.presenters.states import CareLine, ChoiceGroup, Msg, QueueLine, Text, Tone
 
-ORDER_OF_DRAW = ("blood-culture", "blue", "black", "red", "yellow", "green", "purple", "grey")
-"""Tubes in the order in which they are filled, so that no additive reaches the next one.
-
-Source: CLSI GP41 (order of draw); the black tube (citrate 1:4) follows the blue one. A container that is not
-named here comes last.
-"""
 _OPEN = frozenset({"planned", "printed"})
 _ARMS = ("left-elbow", "right-elbow", "left-hand", "right-hand", "other")
 _OTHER = "other-tube"
@@ -179,7 +173,7 @@ class Sampling:
     def _groups(self, draft: Draft, result: CheckResult, tube: Specimen | None) -> tuple[ChoiceGroup, ...]:
         found = []
         if tube is not None and self._other(draft):
-            known = ((code, Msg(f"container.{code}")) for code in ORDER_OF_DRAW)
+            known = ((code, Msg(f"container.{code}")) for code in specimens.ORDER_OF_DRAW)
             found.append(
                 plan.group("container", Msg("collect.which-tube"), known, (draft.entered.container,))
             )
@@ -233,5 +227,4 @@ class Sampling:
 
 
 def _rank(tube: Specimen) -> tuple[int, str]:
-    known = tube.container in ORDER_OF_DRAW
-    return (ORDER_OF_DRAW.index(tube.container) if known else len(ORDER_OF_DRAW), tube.id)
+    return specimens.draw_rank(tube.container), tube.id
