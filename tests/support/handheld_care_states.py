@@ -173,8 +173,8 @@ SKIN_PLACE = s.CareState(
 PLACED = lines(
     ("patient", Msg("right.patient"), "P0012345678", SCANNED, "ok"),
     (
-        "planned",
-        Msg("right.time"),
+        "medicine",
+        Msg("skin.step-drug"),
         t("头孢曲松", "Ceftriaxone"),
         Msg.of("skin.placed", time="09:21", name="王丽"),
         "ok",
