@@ -34,7 +34,7 @@ from sqlalchemy import create_engine, text
 from bench import hospital, processes
 from bench.postgres import cluster
 from broker import acl
-from broker.local import configuration, program
+from broker.local import configuration, free_ports, program
 from clinical.errors import UnavailableError
 from tests.support.pki import Pki
 from tests.support.server_process import ROOT, WardProcess
@@ -57,7 +57,7 @@ class Plan:
     naive: bool = False
     bed_tls: bool = False
     load_processes: int = 1
-    reader: str = ""
+    reader: str = "asyncio"
 
 
 def measure(
@@ -68,7 +68,7 @@ def measure(
     knee: bool = False,
     naive: bool = True,
     bed_tls: bool = False,
-    reader: str = "",
+    reader: str = "asyncio",
 ) -> list[dict[str, Any]]:
     """Run the path and say what it cost.
 
@@ -79,7 +79,7 @@ def measure(
         knee: Go on with more beds until the delay or the losses say stop.
         naive: Run the naive server first, for the ratio.
         bed_tls: Let the beds speak TLS too.
-        reader: Broker client of the server, ``paho`` or ``asyncio``; the product's own unless told.
+        reader: Broker client of the server, ``paho`` or ``asyncio``.
     """
     results = []
     plain = run(Plan(NAIVE_BEDS, NAIVE_S, store, naive=True)) if naive else None
@@ -119,20 +119,6 @@ def run(plan: Plan) -> dict[str, Any]:
         return _measured(plan, parts, stack)
 
 
-class _Server(WardProcess):
-    """The ward server, or the one with another broker client."""
-
-    def start(self, *options: str) -> None:
-        """Start it; the only option is the name of a broker client."""
-        if not options:
-            super().start()
-            return
-        command = [sys.executable, "-m", "bench.reader_server", *options, str(self.config)]
-        with (self.directory / "server.log").open("a") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
-        self.ready = json.loads(_line_of(self._process))
-
-
 class _Parts:
     """Broker, store and server of one run."""
 
@@ -141,7 +127,7 @@ class _Parts:
         self.run = secrets.token_hex(4)
         self.pki = Pki(home / "pki")
         self.password = "bench"  # noqa: S105 - of a broker that lives for seconds on the loopback address
-        self.tls_port, self.port = _free_port(), _free_port()
+        self.tls_port, self.port = free_ports(2)
         self.broker = stack.enter_context(self._broker())
         if plan.store == "postgresql":
             found = stack.enter_context(cluster())
@@ -178,9 +164,10 @@ class _Parts:
         mqtt = (
             f'[mqtt]\nport = {self.tls_port}\nca_file = "{self.pki.ca_file}"\n'
             f'cert_file = "{mine.cert}"\nkey_file = "{mine.key}"\nmax_buffered = 200000\n'
+            f'client = "{self.plan.reader}"\n'
         )
-        server = _Server(self.home / "server", self.home / "no-seed.toml", url=self.url, mqtt=mqtt)
-        server.start(*([self.plan.reader] if self.plan.reader else []))
+        server = WardProcess(self.home / "server", self.home / "no-seed.toml", url=self.url, mqtt=mqtt)
+        server.start()
         stack.callback(server.stop)
         process = server._process  # its costs are what is measured
         if process is None:
@@ -195,7 +182,7 @@ class _Parts:
         return process.pid, {"token": token, "urls": urls}
 
     def _naive(self, stack: ExitStack) -> tuple[int, dict[str, Any]]:
-        mine, port = self.pki.client("wardlink-server"), _free_port()
+        mine, port = self.pki.client("wardlink-server"), free_ports(1)[0]
         words = ["--url", self.url, "--ca", self.pki.ca_file, "--cert", mine.cert, "--key", mine.key]
         ports = ["--mqtt-port", self.tls_port, "--port", port]
         process = subprocess.Popen(
@@ -273,7 +260,7 @@ def _report(
         "store": plan.store,
         "beds": plan.beds,
         "seconds": plan.seconds,
-        "reader": plan.reader or "the product's",
+        "reader": plan.reader,
         "tls": {"server": True, "beds": plan.bed_tls},
         "values_per_s": plan.beds * VALUES,
         "messages_per_s": plan.beds * MESSAGES,
@@ -363,13 +350,6 @@ def _end(process: subprocess.Popen[str]) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await_port(port: int) -> None:

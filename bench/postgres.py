@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from broker.local import free_ports
 from clinical.errors import UnavailableError
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
@@ -46,7 +46,7 @@ def cluster(parent: Path | None = None) -> Iterator[Cluster]:
         shutil.chown(data, "postgres")
     try:
         _run("initdb", "-D", str(data), "-U", "ward", "-A", "trust", "-E", "UTF8", "--no-sync")
-        port = _free_port()
+        port = free_ports(1)[0]
         log = ("-l", str(data / "log.txt"))
         _run("pg_ctl", "-D", str(data), "-w", *log, "-o", f"-p {port} {SETTINGS}", "start")
         try:
@@ -63,10 +63,3 @@ def _run(program: str, *words: str) -> None:
     as_postgres = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     command = [*as_postgres, str(PROGRAMS / program), *words]
     subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=120)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

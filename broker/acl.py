@@ -16,6 +16,20 @@ SERVER_USER = "wardlink-server"
 """Common name of the ward server's own certificate: reads every node's ``up``, writes every ``down``."""
 
 
+def server_user(share: str = "") -> str:
+    """Return the common name of a server that owns a share of the wards; of the only server without one.
+
+    Raises:
+        BadInputError: The share's name cannot stand in a certificate.
+    """
+    return check_node_id(f"{SERVER_USER}-{share}") if share else SERVER_USER
+
+
+def is_server(name: str) -> bool:
+    """Whether a name is kept for servers."""
+    return name == SERVER_USER or name.startswith(f"{SERVER_USER}-")
+
+
 def _node_rules() -> list[str]:
     return [
         *(f"pattern write {ROOT}/%u/up/{kind.value}" for kind in Up),
@@ -24,19 +38,20 @@ def _node_rules() -> list[str]:
     ]
 
 
-def _server_rules() -> list[str]:
+def _server_rules(share: str) -> list[str]:
     return [
-        f"user {SERVER_USER}",
+        f"user {server_user(share)}",
         *(f"topic read {ROOT}/+/up/{kind.value}" for kind in Up),
         f"topic read {ROOT}/+/status",
         *(f"topic write {ROOT}/+/down/{kind.value}" for kind in Down),
     ]
 
 
-def text(*, denied: Iterable[str] = ()) -> str:
+def text(*, denied: Iterable[str] = (), shares: Iterable[str] = ()) -> str:
     """Return the ACL file.
 
     Args:
+        shares: Shares of the wards that have a server of their own, with a certificate of its own.
         denied: Revoked nodes. A revocation list refuses new connections only; these lines also silence
             a session that is still open, as soon as the broker has reloaded.
 
@@ -48,17 +63,17 @@ def text(*, denied: Iterable[str] = ()) -> str:
         "# Each node: writes its own up and status, reads its own down. %u = certificate CN = node id.",
         *_node_rules(),
         "",
-        "# The ward server.",
-        *_server_rules(),
+        "# The ward servers.",
+        *(rule for share in ("", *sorted(set(shares))) for rule in _server_rules(share)),
     ]
     for name in sorted(set(denied)):
         lines += ["", f"user {check_node_id(name)}", "topic deny #"]
     return "\n".join(lines) + "\n"
 
 
-def write(path: Path, *, denied: Iterable[str] = ()) -> None:
+def write(path: Path, *, denied: Iterable[str] = (), shares: Iterable[str] = ()) -> None:
     """Write the ACL file in one step, so that a reloading broker never reads half of it."""
     partial = path.with_name(path.name + ".part")
-    partial.write_text(text(denied=denied), encoding="utf-8")
+    partial.write_text(text(denied=denied, shares=shares), encoding="utf-8")
     partial.chmod(0o600)
     partial.replace(path)

@@ -18,7 +18,7 @@ import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -159,10 +159,12 @@ class LocalBroker:
         port: int = 0,
         *,
         host: str = "127.0.0.1",
+        shares: Sequence[str] = (),
     ) -> None:
         self.state_dir = Path(state_dir)
         self.host = host
         self.port = port
+        self._shares = shares
         self._ca_file = Path(ca_file)
         self._cert_file = Path(cert_file)
         self._key_file = Path(key_file)
@@ -213,7 +215,7 @@ class LocalBroker:
         self.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._end_predecessor()
         self._set_log_aside()
-        acl.write(self.state_dir / "acl")
+        acl.write(self.state_dir / "acl", shares=self._shares)
         tries = PORT_TRIES if self.port == 0 else 1
         while True:
             tries -= 1
@@ -266,7 +268,7 @@ class LocalBroker:
             raise UnavailableError("broker-not-running", "the broker is not running; start it first")
         if self._crl_file is not None:
             tls.check_crl(self._crl_file)
-        acl.write(self.state_dir / "acl", denied=denied)
+        acl.write(self.state_dir / "acl", denied=denied, shares=self._shares)
         self._process.send_signal(signal.SIGHUP)
 
     @property

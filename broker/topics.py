@@ -8,6 +8,7 @@ number of nodes (see :mod:`broker.acl`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from clinical.errors import BadInputError
@@ -60,6 +61,15 @@ def down(node: str, kind: Down) -> str:
 def status(node: str) -> str:
     """Retained topic of the node's presence; its Last Will says ``offline``."""
     return f"{ROOT}/{check_node_id(node)}/status"
+
+
+EVERY_NODE = (f"{ROOT}/+/up/+", f"{ROOT}/+/status")
+"""What a server subscribes to that hears every node of its broker."""
+
+
+def of_nodes(nodes: Iterable[str]) -> tuple[str, ...]:
+    """What a server subscribes to that hears only these nodes: the ones of the wards it owns."""
+    return tuple(topic for node in nodes for topic in (f"{ROOT}/{check_node_id(node)}/up/+", status(node)))
 
 
 def parse(topic: str) -> tuple[str, str, str]:

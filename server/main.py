@@ -13,16 +13,16 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
 
+from broker import topics
+from broker.acl import server_user
 from broker.tls import client_context
 from clinical.errors import BadInputError
-from server import seed as seeds
-from server import sites
 from server.alarms.to_nodes import AcknowledgementPublisher
 from server.app import create_app
 from server.context import Context
@@ -31,6 +31,8 @@ from server.infusions.flow import FlowWatch
 from server.infusions.targets import TargetPublisher
 from server.ingest.commit import BatchWriter, Written
 from server.ingest.mqtt import PahoBroker
+from server.ingest.port import Broker
+from server.ingest.reader import AsyncioBroker
 from server.ingest.service import Ingest
 from server.listening import Listener, addresses, listeners_of, until_started
 from server.live.hub import Hub
@@ -39,10 +41,10 @@ from server.live.waves import Lanes
 from server.nodes.service import NodeState, read_all
 from server.observations import unassigned as observations
 from server.observations.limits import LimitWatch
+from server.opening import open_first
 from server.people.service import make_code
 from server.settings import ServerSettings
 from server.sites import Site
-from server.storage.engine import open_engine, upgrade
 from server.storage.store import Store
 from server.sync.service import ChangeSignal
 from server.ticker import Ticker
@@ -55,11 +57,6 @@ _ROWS_EVERY_S = 5
 _COLLECT_AFTER = (100_000, 20, 100)
 _SWITCH_S = 0.0005
 """How long the writer's thread may keep the event loop waiting each time the loop has touched a socket."""
-
-
-def utc_now() -> datetime:
-    """Return the present."""
-    return datetime.now(UTC)
 
 
 def configure_logging() -> None:
@@ -75,26 +72,6 @@ def configure_logging() -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-
-
-def open_store(settings: ServerSettings, clock: Callable[[], datetime] = utc_now) -> tuple[Store, Site]:
-    """Open the store, bring it to the newest schema, and load the seed on the first start.
-
-    Raises:
-        BadInputError: The settings, seed or policy cannot be used.
-        UnavailableError: The store does not answer.
-    """
-    settings.server.state_dir.mkdir(parents=True, exist_ok=True)
-    engine = open_engine(settings.storage.url)
-    upgrade(engine)
-    store = Store(engine, clock)
-    with store.reading() as connection:
-        site = sites.load(connection)
-    if site is None:
-        seed, policy = seeds.read(settings.ward.seed), seeds.read_policy(settings.ward.policy)
-        site = seeds.plant(store, seed, policy)
-        log.info("seed-loaded", ward=site.first.id)
-    return store, site
 
 
 class WardServer:
@@ -114,7 +91,7 @@ class WardServer:
         self.his = HospitalLink(settings.his, store, site)
         self._nodes: list[NodeState] = []
         self._nodes_changed, self._nodes_read = False, 0.0
-        self._broker = _broker(settings)
+        self._broker = _broker(settings, store)
         self._writer = BatchWriter(self._watch, self._limits)
         self._writer.begin_at(store.clock())
         self.ingest = (
@@ -313,15 +290,27 @@ def _settle() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-def _broker(settings: ServerSettings) -> PahoBroker | None:
-    mqtt = settings.mqtt
+def _broker(settings: ServerSettings, store: Store) -> Broker | None:
+    mqtt, share = settings.mqtt, settings.storage.pg_schema
     if not mqtt.port:
         return None
     if mqtt.ca_file is None or mqtt.cert_file is None or mqtt.key_file is None:
         raise BadInputError(
             "mqtt-tls", "mqtt needs ca_file, cert_file and key_file; nothing connects in the clear"
         )
-    return PahoBroker(mqtt.host, mqtt.port, client_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file))
+    client = AsyncioBroker if mqtt.client == "asyncio" else PahoBroker
+    return client(
+        mqtt.host,
+        mqtt.port,
+        client_context(mqtt.ca_file, mqtt.cert_file, mqtt.key_file),
+        client_id=server_user(share),
+        topics=_topics_of_its_wards(store) if share else topics.EVERY_NODE,
+    )
+
+
+def _topics_of_its_wards(store: Store) -> tuple[str, ...]:
+    with store.reading() as connection:
+        return topics.of_nodes(node.id for node in read_all(connection))
 
 
 def _ward_row(site: Site, ward_id: str) -> dict[str, Any]:
@@ -335,16 +324,16 @@ def _ward_row(site: Site, ward_id: str) -> dict[str, Any]:
     }
 
 
-def run(settings: ServerSettings, *, one_time_for: str = "") -> int:
+def run(choices: Sequence[ServerSettings], *, one_time_for: str = "") -> int:
     """Run the server until it is told to stop; prints one JSON line when it is ready.
 
     Args:
-        settings: What the configuration says.
+        choices: What the configuration says; of several the first whose store no other server has.
         one_time_for: A person for whom a one-time web sign-in is made and printed with the ready line.
     """
     configure_logging()
     sys.setswitchinterval(_SWITCH_S)
-    store, site = open_store(settings)
+    settings, store, site = open_first(choices)
 
     def ready(found: dict[str, Any]) -> None:
         if one_time_for:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -43,20 +43,29 @@ class Listener(_Section):
 
 
 class Storage(_Section):
-    """Where facts rest: ``sqlite:///…`` or ``postgresql+psycopg://…``."""
+    """Where facts rest: ``sqlite:///…`` or ``postgresql+psycopg://…``.
+
+    With ``pg_schema`` several servers share one PostgreSQL database: each owns its wards, in a schema of this
+    name, hears only the nodes of these wards, and is known to the broker as ``wardlink-server-NAME``.
+    """
 
     url: str
+    pg_schema: Annotated[str, Field(pattern=r"^([a-z][a-z0-9]{0,30})?$")] = ""
     wave_retention_h: Annotated[int, Field(ge=1, le=24 * 90)] = 48
 
 
 class Mqtt(_Section):
-    """The broker of the bedside nodes; port 0 runs the server without one."""
+    """The broker of the bedside nodes; port 0 runs the server without one.
+
+    ``client`` is what speaks to it: our own reader on the event loop, or paho at a higher cost per message.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 0
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    client: Literal["asyncio", "paho"] = "asyncio"
     batch_ms: Annotated[int, Field(ge=10, le=1000)] = 100
     max_buffered: Annotated[int, Field(ge=100, le=1_000_000)] = 20_000
 

@@ -26,15 +26,27 @@ def _add_files(parser: argparse.ArgumentParser, *, port: int) -> None:
     parser.add_argument("--port", type=int, default=port, help=f"TCP port ({port}; 0 picks a free one)")
 
 
+def _add_shares(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--share",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a share of the wards with its own server",
+    )
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     run_it = actions.add_parser("run", help="start Mosquitto and stay until Ctrl-C; SIGHUP reloads the CRL")
     _add_files(run_it, port=8883)
+    _add_shares(run_it)
     run_it.add_argument("--json", action="store_true", help="say ready as one JSON line")
     config = actions.add_parser("config", help="print mosquitto.conf")
     _add_files(config, port=8883)
     rules = actions.add_parser("acl", help="print the access rules")
+    _add_shares(rules)
     rules.add_argument("--deny", action="append", default=[], metavar="NODE", help="silence a revoked node")
     contract = actions.add_parser("asyncapi", help="print the AsyncAPI document of topics and messages")
     contract.add_argument("--json", action="store_true", help="as JSON instead of YAML")
@@ -49,6 +61,7 @@ def _broker(args: argparse.Namespace) -> LocalBroker:
         crl_file=args.crl_file,
         port=args.port,
         host=args.host,
+        shares=args.share,
     )
 
 
@@ -98,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
             end="",
         )
     elif args.action == "acl":
-        print(acl.text(denied=args.deny), end="")
+        print(acl.text(denied=args.deny, shares=args.share), end="")
     else:
         print(json.dumps(asyncapi.document(), indent=2) if args.json else asyncapi.text(), end="")
     return 0

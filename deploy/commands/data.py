@@ -35,8 +35,10 @@ def run(args: argparse.Namespace) -> int:
     from clinical.errors import BadInputError
     from server import settings
     from server.storage import care
+    from server.storage.engine import address
 
-    url = settings.read(args.config).storage.url
+    storage = settings.read(args.config).storage
+    url = address(storage.url, storage.pg_schema)
     if args.action == "verify":
         return _show(args, care.verify(url))
     if args.action == "restore":

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from broker.acl import SERVER_USER
+from broker.acl import is_server, server_user
 from clinical.errors import BadInputError
 from deploy.provision.authority import Authority, Issued
 
@@ -19,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     init.add_argument("--hospital", required=True, help="name that stands in every certificate")
     server = actions.add_parser("server", help="certificates of the ward server and its broker")
     server.add_argument("--host", action="append", required=True, help="name or address it answers under")
+    server.add_argument("--share", default="", help="its share of the wards, where it is not the only one")
     node = actions.add_parser("node", help="the identity of bedside nodes")
     node.add_argument("names", nargs="+", metavar="NODE")
     revoke = actions.add_parser("revoke", help="take identities back; then reload the broker")
@@ -51,11 +52,11 @@ def _answer(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
         made = [
             authority.server("web", tuple(args.host)),
             authority.server("broker", tuple(args.host)),
-            authority.client(SERVER_USER),
+            authority.client(server_user(args.share)),
         ]
     elif args.action == "node":
-        if SERVER_USER in args.names:
-            raise BadInputError("reserved-name", f"{SERVER_USER} is the server's own identity, not a node's")
+        for name in filter(is_server, args.names):
+            raise BadInputError("reserved-name", f"{name} is a server's own identity, not a node's")
         made = [authority.client(name) for name in args.names]
     else:
         count = authority.revoke(tuple(args.names))

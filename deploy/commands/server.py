@@ -18,6 +18,11 @@ When everything listens, one JSON line goes to standard output::
 
     {"ready": true, "urls": {"http": "http://127.0.0.1:8080"}, "mllp_port": 0, "one_time_code": "…"}
 
+Servers that share a PostgreSQL database own a schema of it each (``[storage] pg_schema``). One that is given
+several files takes the first store that no other server has, and stands by while each has one::
+
+    wardlink server --config east.toml west.toml
+
 ``--one-time PERSON`` makes a one-time web sign-in for that person (``POST /api/v1/sessions/one-time``).
 ``--openapi`` prints the HTTP contract and ends. Stop with SIGTERM or Ctrl-C.
 """
@@ -33,7 +38,9 @@ from clinical.errors import BadInputError
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``wardlink server``."""
-    parser.add_argument("--config", type=Path, help="settings file (TOML)")
+    parser.add_argument(
+        "--config", type=Path, nargs="+", help="settings file (TOML); of several the first with a free store"
+    )
     parser.add_argument(
         "--one-time", default="", metavar="PERSON", help="print a one-time web sign-in for this person"
     )
@@ -54,4 +61,4 @@ def run(args: argparse.Namespace) -> int:
         raise BadInputError("usage", "name a settings file: wardlink server --config FILE")
     from server import main, settings
 
-    return main.run(settings.read(args.config), one_time_for=args.one_time)
+    return main.run([settings.read(path) for path in args.config], one_time_for=args.one_time)

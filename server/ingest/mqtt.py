@@ -13,23 +13,28 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from broker.topics import ROOT
+from broker.acl import SERVER_USER
+from broker.topics import EVERY_NODE
 from server.ingest.port import OnPackets, Packet
 
 log = structlog.get_logger(__name__)
-CLIENT_ID = "wardlink-server"
 _SESSION_S = 24 * 3600
 _RECEIVE_MAXIMUM = 10_000  # at least twice the rate times the commit tick, and half of what may wait here
-_SUBSCRIPTIONS = (f"{ROOT}/+/up/+", f"{ROOT}/+/status")
 
 
 class PahoBroker:
     """Keeps one connection to the broker; what arrives is acknowledged only when told so."""
 
     def __init__(
-        self, host: str, port: int, tls: ssl.SSLContext | None, *, client_id: str = CLIENT_ID
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        *,
+        client_id: str = SERVER_USER,
+        topics: Sequence[str] = EVERY_NODE,
     ) -> None:
-        self._host, self._port = host, port
+        self._host, self._port, self._topics = host, port, topics
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -88,7 +93,7 @@ class PahoBroker:
             log.error("broker-refused", reason=str(reason))
             return
         log.info("broker-connected")
-        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in _SUBSCRIPTIONS])
+        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._topics])
         self._on_connected()
 
     @staticmethod

@@ -17,13 +17,12 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from broker.topics import ROOT
+from broker.acl import SERVER_USER
+from broker.topics import EVERY_NODE
 from server.ingest import mqtt5
 from server.ingest.port import OnPackets, Packet
 
 log = structlog.get_logger(__name__)
-CLIENT_ID = "wardlink-server"
-SUBSCRIPTIONS = (f"{ROOT}/+/up/+", f"{ROOT}/+/status")
 SESSION_S = 24 * 3600
 KEEPALIVE_S = 15
 RECEIVE_MAXIMUM = 10_000  # at least twice the rate times the commit tick, and half of what may wait here
@@ -31,15 +30,31 @@ _CONNECT_S = 10.0
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 10.0
 _MOST_HELD = 20_000
 _MOST_TOPICS = 100_000
+_FILTERS_A_PACKET = 500
 
 
 class AsyncioBroker:
-    """Keeps one connection to the broker, on the event loop that :meth:`start` is called on."""
+    """Keeps one connection to the broker, on the event loop that :meth:`start` is called on.
+
+    Args:
+        host: The broker's name or address.
+        port: Its TLS port.
+        tls: Our certificate and whom we trust; None speaks in the clear.
+        client_id: The name of our session: the common name of our certificate.
+        topics: What to subscribe to.
+    """
 
     def __init__(
-        self, host: str, port: int, tls: ssl.SSLContext | None, *, client_id: str = CLIENT_ID
+        self,
+        host: str,
+        port: int,
+        tls: ssl.SSLContext | None,
+        *,
+        client_id: str = SERVER_USER,
+        topics: Sequence[str] = EVERY_NODE,
     ) -> None:
         self._host, self._port, self._tls, self._client_id = host, port, tls, client_id
+        self._topics = topics
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._on_packets: OnPackets = lambda _packets: None
@@ -163,7 +178,9 @@ class AsyncioBroker:
         """Go on after CONNACK: subscribe, and send again what the broker may not have."""
         self._line = line
         log.info("broker-connected")
-        line.write(mqtt5.subscribe(self._free_number(), SUBSCRIPTIONS))
+        for first in range(0, len(self._topics), _FILTERS_A_PACKET):
+            some = self._topics[first : first + _FILTERS_A_PACKET]
+            line.write(mqtt5.subscribe(self._free_number(), some))
         for sent in self._under_way.values():
             line.write(mqtt5.again(sent) if accepted.session_present else sent)
         line.hold(self._holding)

@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.schema import CreateSchema
 
 from clinical.errors import BadInputError, UnavailableError
 from server.storage import ownership
@@ -37,6 +38,20 @@ def open_engine(url: str) -> Engine:
     return engine
 
 
+def address(url: str, pg_schema: str = "") -> str:
+    """Return the address of a store that is one schema of a PostgreSQL database; ``url`` where none is named.
+
+    Raises:
+        BadInputError: The store is not PostgreSQL.
+    """
+    if not pg_schema:
+        return url
+    if not url.startswith("postgresql"):
+        raise BadInputError("storage-schema", "pg_schema needs a PostgreSQL store; give SQLite another file")
+    named = make_url(url).update_query_dict({"options": f"{ownership.IN_SCHEMA}{pg_schema}"})
+    return named.render_as_string(hide_password=False)
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver must not open transactions by itself: _begin_sqlite does, so that the kind is known.
     connection.isolation_level = None
@@ -49,20 +64,34 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade(engine: Engine, *, wait: bool = True) -> bool:
     """Bring the store to the newest schema; does nothing when it is there already.
 
     A schema that is not the newest is changed once no server runs on the PostgreSQL store any more.
+
+    Args:
+        engine: The store.
+        wait: Wait for that; without it the answer is False.
+
+    Returns:
+        Whether the store is at the newest schema now.
 
     Raises:
         UnavailableError: The store does not answer.
     """
     try:
-        if not _is_newest(engine):
-            with ownership.alone(engine) as connection:
-                command.upgrade(_config(connection), "head")
+        if _is_newest(engine):
+            return True
+        with ownership.alone(engine, wait=wait) as connection:
+            if connection is None:
+                return False
+            named = ownership.schema_of(engine)
+            if named:
+                connection.execute(CreateSchema(named, if_not_exists=True))
+            command.upgrade(_config(connection), "head")
     except DBAPIError as error:
         raise UnavailableError("storage", "the store does not answer; check [storage] url") from error
+    return True
 
 
 def _is_newest(engine: Engine) -> bool:

@@ -8,6 +8,9 @@ write is a lock that dies with its holder:
   standby. The holder also signs its name into the store; one that was cut off and finds another name there
   knows facts it has not seen, writes nothing any more and ends, to stand by itself when it is started again.
 * SQLite: a lock on a file beside the store. It is one machine's store, so a second server is a mistake.
+
+A store is a SQLite file, a PostgreSQL database, or one schema of it: servers that share a database each own
+the wards of their schema, and have a lock each.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import os
 import secrets
 import signal
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -30,8 +34,9 @@ from clinical.errors import ConflictError, UnavailableError
 from server.storage.unit import insert_into
 
 log = structlog.get_logger(__name__)
-LOCK = 0x57_41_52_44  # "WARD": one store, one lock
+LOCK = 0x57_41_52_44  # "WARD"
 TRY_EVERY_S = 0.5
+IN_SCHEMA = "-csearch_path="
 _TRY = text("SELECT pg_try_advisory_lock(:lock)")
 _TRY_IN_TRANSACTION = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _SIGNED = text("SELECT value FROM meta WHERE key = 'owner'")
@@ -53,6 +58,10 @@ class Ownership(Protocol):
         """Take the store; waits, or refuses, while another server has it."""
         ...
 
+    def try_take(self) -> bool:
+        """Take the store if no server has it."""
+        ...
+
     def transaction(self) -> AbstractContextManager[Connection]:
         """Open a transaction that writes."""
         ...
@@ -65,6 +74,18 @@ class Ownership(Protocol):
 def of(engine: Engine) -> Ownership:
     """Return the ownership that fits a store; it is not taken yet."""
     return SessionLock(engine) if engine.dialect.name == "postgresql" else FileLock(engine)
+
+
+def schema_of(engine: Engine) -> str:
+    """Return the PostgreSQL schema that a store's address names; empty where it names none."""
+    options = engine.url.query.get("options", "")
+    return options.removeprefix(IN_SCHEMA) if isinstance(options, str) else ""
+
+
+def key_of(engine: Engine) -> int:
+    """Return the number of a store's advisory lock: one for a database, one for each named schema of it."""
+    name = schema_of(engine)
+    return (zlib.crc32(name.encode()) >> 1) << 32 | LOCK if name else LOCK
 
 
 def end_process() -> None:
@@ -104,6 +125,11 @@ class FileLock:
             ) from error
         self._file = file
 
+    def try_take(self) -> bool:
+        """Lock the file, or refuse as :meth:`take` does: nobody stands by for a file."""
+        self.take()
+        return True
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Open a transaction that writes."""
@@ -130,6 +156,7 @@ class SessionLock:
     def __init__(self, engine: Engine, on_displaced: Callable[[], None] = end_process) -> None:
         self.name = secrets.token_hex(8)
         self._engine, self._on_displaced = engine, on_displaced
+        self._key = key_of(engine)
         self._session: Connection | None = None
         self._displaced = False
 
@@ -147,6 +174,14 @@ class SessionLock:
             sleep(TRY_EVERY_S)
         if told:
             log.info("taking-over")
+
+    def try_take(self) -> bool:
+        """Take the store if no server has it; signs it then.
+
+        Raises:
+            UnavailableError: The store does not answer.
+        """
+        return self._try(told=False)
 
     def _try(self, *, told: bool) -> bool:
         try:
@@ -169,7 +204,7 @@ class SessionLock:
         try:
             with session.begin():
                 session.execute(_NOTICE_THE_DEAD)
-                got = bool(session.scalar(_TRY, {"lock": LOCK}))
+                got = bool(session.scalar(_TRY, {"lock": self._key}))
         except DBAPIError:
             _end(session)
             raise
@@ -246,10 +281,12 @@ def _end(session: Connection) -> None:
 
 
 @contextmanager
-def alone(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction while no server owns the store; waits for one that does.
+def alone(engine: Engine, *, wait: bool = True) -> Iterator[Connection | None]:
+    """Open a transaction while no server owns the store; for what must not happen under one: a new schema.
 
-    For what must not happen under a running server: a new schema.
+    Args:
+        engine: The store.
+        wait: Wait for a server that owns it; without it there is no transaction then.
     """
     if engine.dialect.name != "postgresql":
         with engine.begin() as connection:
@@ -258,9 +295,12 @@ def alone(engine: Engine) -> Iterator[Connection]:
     told = False
     while True:
         with engine.connect() as connection, connection.begin():
-            if connection.scalar(_TRY_IN_TRANSACTION, {"lock": LOCK}):
+            if connection.scalar(_TRY_IN_TRANSACTION, {"lock": key_of(engine)}):
                 yield connection
                 return
+        if not wait:
+            yield None
+            return
         if not told:
             log.info("standing-by")
             told = True

@@ -56,8 +56,8 @@ class Store:
     Args:
         engine: Where the facts rest, at the newest schema.
         clock: Tells the present.
-        owner: The right to write, the store's own kind unless told. It is taken first: on PostgreSQL this
-            waits for as long as another server has it.
+        owner: The right to write, taken already. Without it the store's own kind is taken first: on
+            PostgreSQL this waits for as long as another server has it.
 
     Raises:
         ConflictError: Another server is running on this SQLite store.
@@ -66,7 +66,8 @@ class Store:
 
     def __init__(self, engine: Engine, clock: Clock, owner: Ownership | None = None) -> None:
         self._owner = owner or ownership.of(engine)
-        self._owner.take()
+        if owner is None:
+            self._owner.take()
         self.engine = engine
         self.clock = clock
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")

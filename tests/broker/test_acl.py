@@ -70,6 +70,16 @@ def test_a_denied_node_is_named_and_a_wrong_name_is_refused(tmp_path: Path) -> N
         acl.text(denied=["node/#"])
 
 
+def test_a_server_of_a_share_of_the_wards_has_a_name_and_rules_of_its_own() -> None:
+    both = acl.text(shares=["west", "east", "east"]).split("user wardlink-server")[1:]
+    assert [rules.split("\n", 1)[0] for rules in both] == ["", "-east", "-west"]
+    assert len({rules.split("\n", 1)[1].strip() for rules in both}) == 1
+    assert all(acl.is_server(name) for name in ("wardlink-server", acl.server_user("east")))
+    assert not acl.is_server("wardlink-servers")
+    with pytest.raises(BadInputError):
+        acl.server_user("#")
+
+
 def test_the_rules_name_every_topic_of_the_contract() -> None:
     lines = set(acl.text().splitlines())
     for up in Up:

@@ -142,4 +142,4 @@ def test_no_node_may_take_the_servers_own_name(tmp_path: Path, capsys: pytest.Ca
     where = ["--dir", str(tmp_path / "ca")]
     cli.main(["provision", "init", "--hospital", "Demo", *where])
     assert cli.main(["provision", "node", SERVER_USER, *where]) == 1
-    assert "server's own identity" in capsys.readouterr().err
+    assert "a server's own identity" in capsys.readouterr().err

@@ -55,7 +55,14 @@ class WardProcess:
     """``wardlink server`` in its own process, on a free plain port."""
 
     def __init__(
-        self, directory: Path, seed: Path, *, url: str = "", mqtt: str = "", listener: str = ""
+        self,
+        directory: Path,
+        seed: Path,
+        *,
+        url: str = "",
+        mqtt: str = "",
+        listener: str = "",
+        pg_schema: str = "",
     ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -64,7 +71,7 @@ class WardProcess:
         port = free_ports(1)[0]
         self.config.write_text(
             f'[server]\nstate_dir = "{directory}"\nplain_port = {port}\n{listener}\n'
-            f'[storage]\nurl = "{self.url}"\n[ward]\nseed = "{seed}"\n{mqtt}\n'
+            f'[storage]\nurl = "{self.url}"\npg_schema = "{pg_schema}"\n[ward]\nseed = "{seed}"\n{mqtt}\n'
         )
         self._process: subprocess.Popen[str] | None = None
         self.ready: dict[str, Any] = {}

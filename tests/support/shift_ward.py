@@ -19,7 +19,8 @@ from broker.tls import client_context
 from server import settings as server_settings
 from server.his.mllp import MllpClient, MllpServer, MllpSettings, serve
 from server.his.stand_in import StandIn
-from server.main import WardServer, open_store
+from server.main import WardServer
+from server.opening import open_store
 from server.storage import schema
 from server.storage.store import Store
 from server.ticker import Ticker

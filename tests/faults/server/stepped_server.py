@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from server import settings
-from server.main import WardServer, configure_logging, open_store
+from server.main import WardServer, configure_logging
+from server.opening import open_store
 
 
 def main(config: Path, offset: Path) -> None:

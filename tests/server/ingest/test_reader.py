@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker import topics
+from broker.acl import SERVER_USER
 from broker.local import LocalBroker
 from broker.tls import client_context
 from broker.topics import Down, Up
@@ -73,9 +74,12 @@ def node(mosquitto: LocalBroker, pki: Pki) -> Iterator[NodeStandIn]:
 
 
 @contextlib.asynccontextmanager
-async def desk_at(mosquitto: LocalBroker, pki: Pki) -> AsyncIterator[Desk]:
-    mine = pki.client(reader.CLIENT_ID)
-    desk = Desk(AsyncioBroker("127.0.0.1", mosquitto.port, client_context(pki.ca_file, mine.cert, mine.key)))
+async def desk_at(
+    mosquitto: LocalBroker, pki: Pki, filters: Sequence[str] = topics.EVERY_NODE
+) -> AsyncIterator[Desk]:
+    mine = pki.client(SERVER_USER)
+    tls = client_context(pki.ca_file, mine.cert, mine.key)
+    desk = Desk(AsyncioBroker("127.0.0.1", mosquitto.port, tls, topics=filters))
     desk.start()
     try:
         await until(lambda: desk.client.connected)
@@ -106,6 +110,25 @@ def test_messages_arrive_in_order_and_go_down_with_both_qualities(
             await asyncio.to_thread(desk.client.publish, topics.down(NODE, Down.ACKS), acks)
             await until(lambda: len(node.acks) == 2)
             assert desk.greetings == 1
+
+    asyncio.run(script())
+
+
+@pytest.mark.requirement("R-SRV-62")
+def test_a_server_of_some_wards_hears_each_of_their_many_nodes_and_no_other(
+    mosquitto: LocalBroker, node: NodeStandIn, pki: Pki
+) -> None:
+    names = [f"n{number:04}" for number in range(1000)]
+
+    async def script() -> None:
+        async with desk_at(mosquitto, pki, topics.of_nodes(names)) as desk:
+            await asyncio.sleep(0.2)
+            await say(node, b"of another ward")
+        async with desk_at(mosquitto, pki, topics.of_nodes([*names, NODE])) as desk:
+            await asyncio.sleep(0.2)
+            await say(node, b"ours")
+            await until(lambda: desk.packets)
+            assert desk.payloads == [b"ours"]
 
     asyncio.run(script())
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from clinical.errors import ConflictError, UnavailableError
+from clinical.errors import BadInputError, ConflictError, UnavailableError
 from clinical.records import Patient
-from server.storage.engine import downgrade, open_engine, upgrade
-from server.storage.ownership import FileLock, NotOwnerError, SessionLock, alone
+from server.storage.engine import address, downgrade, open_engine, upgrade
+from server.storage.ownership import FileLock, NotOwnerError, SessionLock, alone, key_of
 from server.storage.store import Store
 from tests.server.conftest import FakeClock, OpenStore, _fresh_database
 from tests.support.server_process import until
@@ -38,6 +38,7 @@ class Server:
         self.engine = open_engine(url)
         self.displaced = 0
         self.lock = SessionLock(self.engine, self._displaced)
+        self.lock.take()
         self.store = Store(self.engine, clock, self.lock)
 
     def _displaced(self) -> None:
@@ -166,6 +167,34 @@ def test_a_use_case_that_fails_costs_nobody_the_store(first: Server) -> None:
     assert first.lock._session is session
 
 
+def test_each_schema_of_a_database_has_a_lock_of_its_own(first: Server, url: str, clock: FakeClock) -> None:
+    east, west = (open_engine(address(url, name)) for name in ("east", "west"))
+    assert len({key_of(engine) for engine in (first.engine, east, west)}) == 3
+    assert all(-(2**63) <= key_of(engine) < 2**63 for engine in (east, west))
+    for engine in (east, west):
+        assert upgrade(engine, wait=False)
+    one, two = SessionLock(east), SessionLock(west)
+    assert one.try_take()
+    assert two.try_take()
+    late = open_engine(address(url, "east"))
+    assert not SessionLock(late).try_take()
+    stores = [Store(engine, clock, lock) for engine, lock in ((east, one), (west, two))]
+    stores[0].write(lambda unit: unit.put(LI))
+    assert stores[1].picture.get(Patient, LI.id) is None
+    for store in stores:
+        store.close()
+    again = Store(late, clock)
+    assert again.picture.get(Patient, LI.id) == LI
+    again.close()
+
+
+def test_a_schema_is_for_postgresql_alone() -> None:
+    assert address("sqlite:///ward.db") == "sqlite:///ward.db"
+    with pytest.raises(BadInputError) as caught:
+        address("sqlite:///ward.db", "east")
+    assert caught.value.code == "storage-schema"
+
+
 def test_a_new_schema_waits_for_the_server_that_runs_on_the_old_one(
     first: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,9 +209,11 @@ def test_a_new_schema_waits_for_the_server_that_runs_on_the_old_one(
     with pytest.raises(WaitedError):
         upgrade(engine)
     monkeypatch.undo()
+    assert not upgrade(engine, wait=False)
     first.store.close()
-    upgrade(engine)
+    assert upgrade(engine, wait=False)
     with alone(engine) as connection:
+        assert connection is not None
         assert connection.scalar(text("SELECT count(*) FROM confirmations")) == 0
     engine.dispose()
 
