@@ -23,6 +23,7 @@ from broker import topics
 from broker.acl import server_user
 from broker.tls import client_context
 from clinical.errors import BadInputError
+from server.alarms.clips import Clips
 from server.alarms.to_nodes import AcknowledgementPublisher
 from server.app import create_app
 from server.context import Context
@@ -45,6 +46,7 @@ from server.opening import open_first
 from server.people.service import make_code
 from server.settings import ServerSettings
 from server.sites import Site
+from server.storage.retention import Retention
 from server.storage.store import Store
 from server.sync.service import ChangeSignal
 from server.ticker import Ticker
@@ -228,7 +230,9 @@ class WardServer:
             await self._shut_down(listeners, served, tasks)
 
     def _jobs(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        retention = timedelta(hours=self._settings.storage.wave_retention_h)
+        storage = self._settings.storage
+        retention = timedelta(hours=storage.wave_retention_h)
+        keep = {"samples": timedelta(days=storage.sample_retention_d), "waves": retention}
         gaps = self.ingest.old_gaps if self.ingest is not None else frozenset
         ticker = Ticker(
             self._store,
@@ -238,9 +242,10 @@ class WardServer:
             retention,
             gaps,
             self._limits,
-            (self._writer.end_idle,),
+            (self._writer.end_idle, Clips().keep),
         )
         jobs: dict[str, Callable[[], Awaitable[None]]] = {"ticker": ticker.run, "teller": self.his.run_teller}
+        jobs["retention"] = Retention(self._store, keep).run
         if self.ingest is not None:
             jobs["ingest"] = self.ingest.run
         if self._settings.his.send_to:

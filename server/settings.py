@@ -52,6 +52,7 @@ class Storage(_Section):
     url: str
     pg_schema: Annotated[str, Field(pattern=r"^([a-z][a-z0-9]{0,30})?$")] = ""
     wave_retention_h: Annotated[int, Field(ge=1, le=24 * 90)] = 48
+    sample_retention_d: Annotated[int, Field(ge=1, le=3650)] = 30  # single samples; their minutes stay
 
 
 class Mqtt(_Section):

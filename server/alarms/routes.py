@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from clinical.errors import NotFoundError
 from clinical.records import Alarm
-from server.alarms import service
+from server.alarms import clips, service
 from server.dependencies import Ctx, SignedInAs
 from server.people import access
-from server.people.service import ACKNOWLEDGING
+from server.people.service import ACKNOWLEDGING, CLINICAL
 from server.storage.store import UnitOfWork
 
 router = APIRouter(tags=["alarms"])
@@ -43,6 +43,23 @@ def read_alarms(
     ]
     newest = sorted(alarms, key=lambda alarm: alarm.started_at, reverse=True)
     return Alarms(alarms=newest[offset : offset + limit])
+
+
+class Clip(BaseModel):
+    """The waves around the start of an alarm, by code and time."""
+
+    waves: list[clips.ClipWave]
+
+
+@router.get("/alarms/{alarm_id}/clip")
+def read_clip(alarm_id: Annotated[str, Path(max_length=96)], session: SignedInAs, context: Ctx) -> Clip:
+    """Show the waves from half a minute before an alarm to a minute after it; they outlive the others."""
+    session.require(*CLINICAL)
+    with context.store.reading() as connection:
+        ward = clips.ward_of(connection, alarm_id)
+        if ward is None or not session.sees(ward):
+            raise NotFoundError("unknown-alarm", "there is no such alarm")
+        return Clip(waves=clips.read(connection, alarm_id))
 
 
 @router.post("/alarms/{alarm_id}/acknowledge")

@@ -1,7 +1,7 @@
 """Day partitions of what comes by the second (PostgreSQL): a day is dropped whole, whatever it holds.
 
 Rows of a day without a partition rest in the default one: storing never depends on this housekeeping. SQLite
-has no partitions; there old rows go in small portions.
+has no partitions; there old rows go in small portions (:mod:`server.storage.retention`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ TABLES = ("samples", "waves")
 DAY = timedelta(days=1)
 AHEAD = 2
 """Days made ahead, so that a server which is away over midnight finds its place."""
-_PORTION = 5_000
 _NAME = re.compile(rf"^({'|'.join(TABLES)})_(default|p(\d{{8}}))$")
 
 
@@ -54,31 +53,15 @@ def _make_day(connection: Connection, table: str, day: datetime) -> None:
 
 
 def drop_older(connection: Connection, table: str, before: datetime) -> int:
-    """Let go of rows measured before ``before``: whole days on PostgreSQL, a portion of rows on SQLite.
-
-    Returns:
-        How many days or rows went; call again while it is not 0.
-    """
+    """Let go of days that ended before ``before``; returns how many. SQLite prunes by row instead."""
     if connection.dialect.name != "postgresql":
-        return _delete_portion(connection, table, micros(before))
+        return 0
     old = [day for day in _partitions(connection, table) if day + DAY <= before]
     for day in old:
         connection.execute(text(f"DROP TABLE {table}_p{day:%Y%m%d}"))
     statement = text(f"DELETE FROM {table}_default WHERE effective < :before")  # noqa: S608 - names of ours
     connection.execute(statement, {"before": micros(before)})
     return len(old)
-
-
-def _delete_portion(connection: Connection, table: str, before: int) -> int:
-    """Delete the oldest rows by order of arrival: what came first was measured first, and has no index."""
-    found = connection.execute(
-        text(
-            f"DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} ORDER BY rowid LIMIT {_PORTION}) "  # noqa: S608
-            "AND effective < :before"
-        ),
-        {"before": before},
-    )
-    return int(found.rowcount)
 
 
 def _partitions(connection: Connection, table: str) -> list[datetime]:

@@ -41,6 +41,7 @@ ALLOWED: dict[str, str] = {
     "GET /wards/{ward}/care": CLINICAL,
     "GET /alarms": EVERYBODY,
     "POST /alarms/{alarm_id}/acknowledge": f"{NURSES} doctor manager instructor",
+    "GET /alarms/{alarm_id}/clip": CLINICAL,
     "GET /unassigned": f"{NURSES} doctor manager engineer",
     "GET /encounters/{encounter_id}/trend": f"{NURSES} doctor manager",
     "GET /nodes": EVERYBODY,
