@@ -153,7 +153,7 @@ class _Parts:
         with (state / "log").open("wb") as log:
             process = subprocess.Popen([program(), "-c", str(state / "mosquitto.conf")], stderr=log)
         try:
-            _await_port(self.port)
+            await_port(self.port)
             yield process.pid
         finally:
             process.terminate()
@@ -190,21 +190,21 @@ class _Parts:
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         stack.callback(_end, process)
-        _line_of(process)
+        line_of(process)
         return process.pid, {"token": "", "urls": [f"ws://127.0.0.1:{port}/ws/central"] * SCREENS}
 
 
 def _measured(plan: Plan, parts: _Parts, stack: ExitStack) -> dict[str, Any]:
-    screens = _program(stack, "bench.path_screens", parts.screens)
-    _line_of(screens)
-    loads = [_program(stack, "bench.path_load", said) for said in _loads(plan, parts)]
+    screens = program_of(stack, "bench.path_screens", parts.screens)
+    line_of(screens)
+    loads = [program_of(stack, "bench.path_load", said) for said in _loads(plan, parts)]
     for load in loads:
-        _line_of(load)
+        line_of(load)
     begin = time.time() + 1.0
     since, until = begin + WARM_S, begin + WARM_S + plan.seconds
-    _tell(screens, {"since": since, "until": until})
+    tell(screens, {"since": since, "until": until})
     for load in loads:
-        _tell(load, {"begin": begin})
+        tell(load, {"begin": begin})
     pids = {"broker": [parts.broker], "server": [parts.server], "store": processes.family(parts.postmaster)}
     pids |= {"load": [load.pid for load in loads], "screens": [screens.pid]}
     time.sleep(max(0.0, since - time.time()))
@@ -214,10 +214,10 @@ def _measured(plan: Plan, parts: _Parts, stack: ExitStack) -> dict[str, Any]:
         pids["store"] = processes.family(parts.postmaster)
     used = {name: processes.cpu_s(of) - before[name] for name, of in pids.items()}
     memory = {name: processes.memory_mib(pids[name]) for name in ("broker", "server", "store")}
-    said = [json.loads(_line_of(load)) for load in loads]
+    said = [json.loads(line_of(load)) for load in loads]
     stored = _stored(plan, parts, sum(one["sent"] for one in said))
-    _tell(screens, {})
-    seen = json.loads(_line_of(screens))
+    tell(screens, {})
+    seen = json.loads(line_of(screens))
     return _report(plan, used, memory, said, stored, seen)
 
 
@@ -322,22 +322,29 @@ def _password_lines(beds: int, password: str) -> Iterator[str]:
         yield f"{hospital.Bed(number).node}:$7$101${words}\n"
 
 
-def _program(stack: ExitStack, module: str, said: dict[str, Any]) -> subprocess.Popen[str]:
+def program_of(stack: ExitStack, module: str, said: dict[str, Any]) -> subprocess.Popen[str]:
+    """Start a part of the bench in a process of its own and tell it what it is to do."""
     process = subprocess.Popen(
         [sys.executable, "-m", module], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     stack.callback(_end, process)
-    _tell(process, said)
+    tell(process, said)
     return process
 
 
-def _tell(process: subprocess.Popen[str], said: dict[str, Any]) -> None:
+def tell(process: subprocess.Popen[str], said: dict[str, Any]) -> None:
+    """Send a part one line."""
     if process.stdin is not None:
         process.stdin.write(json.dumps(said) + "\n")
         process.stdin.flush()
 
 
-def _line_of(process: subprocess.Popen[str]) -> str:
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Read one line of a part.
+
+    Raises:
+        UnavailableError: It has ended.
+    """
     line = process.stdout.readline() if process.stdout is not None else ""
     if not line:
         raise UnavailableError("bench-part", "a part of the bench ended early; see its message above")
@@ -352,7 +359,8 @@ def _end(process: subprocess.Popen[str]) -> None:
             pipe.close()
 
 
-def _await_port(port: int) -> None:
+def await_port(port: int) -> None:
+    """Wait until somebody listens on a port."""
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

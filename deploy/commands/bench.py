@@ -23,12 +23,13 @@ BENCHES: dict[str, str] = {
     "edge": "one node with 30 simulated BLE and 4 serial devices: CPU, memory, delay; decoding side by side",
     "store": "what people ask a store with a hospital's month in it, beside the query budgets; both stores",
     "path": "beds, broker, server, store and screens as one: cost, delay and losses, beside a naive server",
+    "peers": "Node-RED and thingsboard-gateway with the same beds, beside our path",
     "estimator": "drip estimators and flow judgement against a simulated truth: bias, error, detection time",
 }
 """Benches by name; each is a module of ``bench/`` with ``measure() -> list[dict]``.
 
 A bench whose figures are the same on any machine also has ``render(results) -> str``, its document."""
-_OPTIONS = ("beds", "seconds", "store", "knee", "reader", "hours", "days")
+_OPTIONS = ("beds", "seconds", "store", "knee", "reader", "hours", "days", "peers")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reader", choices=("paho", "asyncio"), help="the server's broker client (path only)"
     )
+    parser.add_argument("--peers", type=Path, metavar="DIR", help="where they are installed (peers only)")
     parser.add_argument("--hours", type=int, help="how long back every second is kept (store only)")
     parser.add_argument("--days", type=int, help="how long back every minute is kept (store only)")
     parser.add_argument("--knee", action="store_true", help="go on with more beds until it gives (path only)")
