@@ -81,7 +81,8 @@ def _run(peer: Peer, command: list[str], beds: int, seconds: int) -> dict[str, A
         line_of(load)
         memory = processes.memory_mib(processes.family(process.pid))
         took = time.time() - begin
-        through, sent = _settled(count), beds * peer.messages * (seconds + WARM_S)
+        sent = beds * peer.messages * (seconds + WARM_S)
+        through = _settled(count, sent)
         used = processes.cpu_s(processes.family(process.pid)) - before
         return {
             "id": peer.name, "beds": beds, "seconds": round(took, 1), "messages_per_s": beds * peer.messages,
@@ -90,10 +91,10 @@ def _run(peer: Peer, command: list[str], beds: int, seconds: int) -> dict[str, A
         }  # fmt: skip
 
 
-def _settled(count: Callable[[], int]) -> int:
-    """Wait until nothing more comes through: what a peer still holds costs it processor time too."""
+def _settled(count: Callable[[], int], sent: int) -> int:
+    """Wait for what a peer still holds, until nothing more comes: that costs it processor time too."""
     last, deadline = count(), time.time() + _PATIENCE_S
-    while time.time() < deadline:
+    while last < sent and time.time() < deadline:
         time.sleep(_POLL_S)
         now = count()
         if now == last:

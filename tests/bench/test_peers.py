@@ -45,8 +45,7 @@ def _start(
 
 @pytest.mark.slow
 @pytest.mark.timeout(60)
-def test_what_a_peer_took_and_cost_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peers, "_POLL_S", 0.5)
+def test_what_a_peer_took_and_cost_is_counted() -> None:
     peer = Peer("counter", "nothing", 1, lambda _: [sys.executable], _start)
     found = peers._run(peer, [sys.executable], 5, 1)
     assert (found["sent"], found["through"], found["lost"]) == (5 * (1 + WARM_S), 5 * (1 + WARM_S), 0)
