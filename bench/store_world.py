@@ -16,11 +16,11 @@ from sqlalchemy import Connection, insert, text
 
 from bench import hospital
 from clinical.records import Administration, Dose, Generation, Observation
-from server.observations.service import observation_id
 from server.storage import partitions, schema
 from server.storage.codec import to_text
 from server.storage.columns import micros
 from server.storage.engine import open_engine
+from server.storage.last_values import observation_id
 from server.storage.store import Store, UnitOfWork
 
 BEDS, HOURS, DAYS = 200, 24, 30
@@ -77,7 +77,7 @@ class Size:
         return {
             "samples": self.beds * self.hours * _HOUR_S,
             "rollups": self.beds * self.days * _DAY_MIN,
-            "last_values": self.beds * len(hospital.VALUES),
+            "last_values": self.beds,
             "administrations": self.beds * self.days * DOSES_A_DAY,
         }
 
@@ -91,6 +91,10 @@ def fill(url: str, size: Size) -> datetime:
     try:
         with engine.connect().execution_options(writer=True) as connection:
             _write_series(connection, size, now)
+        if engine.dialect.name == "postgresql":  # as autovacuum does in the course of a month
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(text("VACUUM (ANALYZE)"))
+                connection.execute(text("CHECKPOINT"))
     finally:
         engine.dispose()
     return now
@@ -114,9 +118,6 @@ def _write_series(connection: Connection, size: Size, now: datetime) -> None:
         said = {"start": start, "steps": _HOUR_S, "before": hour * _HOUR_S}
         with connection.begin():
             connection.execute(text(_SAMPLES), said)
-    if blob == "BYTEA":  # as autovacuum does in the course of a month
-        with connection.begin():
-            connection.execute(text("ANALYZE"))
 
 
 def _fill_work_tables(connection: Connection, size: Size) -> None:

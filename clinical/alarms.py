@@ -3,7 +3,9 @@
 Words are BICEPS and IEC 60601-1-8: *presence* (the condition holds), *signal* (``on``, ``off``, ``latched``,
 ``acknowledged``) and *acknowledgement* (who, when) are kept apart. An acknowledged alarm is silent but stays
 visible until its condition ends; a latching one stays until a person has seen it, even when the condition is
-over; one that goes on too long after an acknowledgement speaks again. Nothing here has a clock.
+over; one that goes on too long after an acknowledgement speaks again. Nothing here has a clock. To whom an
+alarm has been escalated stands on the alarm itself (``params["escalated"]``), so that neither a restart nor a
+late arrival nor a failed commit loses a step or tells it twice.
 
 Source: IEC 60601-1-8 (clause 6.8 to 6.10, terms); delays and escalation are
 proposals of the site policy.
@@ -11,7 +13,7 @@ proposals of the site policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,6 +28,11 @@ RANK: dict[AlarmPriority, int] = {
     AlarmPriority.HIGH: 3,
 }
 """How priorities compare."""
+TOLD = "escalated"
+"""Parameter of an alarm: to whom it has been escalated since it began to sound, words with commas between."""
+PERSONS = "told"
+"""Parameter of an alarm: the ids of the persons told since it began to sound, with commas between."""
+Persons = Callable[[str], tuple[str, ...]]
 
 
 class EffectKind(StrEnum):
@@ -47,6 +54,7 @@ class Effect:
 
     kind: EffectKind
     to: str = ""
+    persons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +93,13 @@ def update(
     """Take new values of a condition that holds.
 
     A higher priority breaks through an acknowledgement; a lower one never silences anything. A condition
-    that had ended while the alarm was latched begins again and sounds.
+    that had ended while the alarm was latched begins again and sounds. Whom it was escalated to is forgotten
+    only when it begins again: one that was raised is told at once to those its new priority adds.
     """
     wanted = alarm.priority if priority is None else priority
     louder = RANK[wanted] > RANK[alarm.priority]
     again = not alarm.present
-    values = alarm.params if params is None else dict(params)
+    values = _values(alarm, alarm.params if params is None else params, again=again)
     changed = replace(alarm, priority=wanted, params=values, present=True, ended_at=None)
     if louder or again:
         sounding = replace(
@@ -99,6 +108,13 @@ def update(
         )  # fmt: skip
         return _step(sounding, EffectKind.RAISED if louder else EffectKind.STARTED)
     return _step(changed) if changed == alarm else _step(changed, EffectKind.CHANGED)
+
+
+def _values(alarm: Alarm, params: Mapping[str, str | float], *, again: bool) -> dict[str, str | float]:
+    """Return new parameters with the steps told so far, or without them where the clock starts anew."""
+    values = {name: value for name, value in params.items() if name not in {TOLD, PERSONS}}
+    kept = {} if again else {name: alarm.params[name] for name in (TOLD, PERSONS) if name in alarm.params}
+    return values | kept
 
 
 def clear(alarm: Alarm, now: datetime, *, latching: bool = False) -> Step:
@@ -124,31 +140,63 @@ def acknowledge(alarm: Alarm, by: str, now: datetime) -> Step:
     return _step(replace(seen, signal="off"), EffectKind.ACKNOWLEDGED, EffectKind.CLOSED)
 
 
-def tick(alarm: Alarm, now: datetime, previous: datetime, policy: SitePolicy) -> Step:
-    """Let time pass from ``previous`` to ``now``: re-alarm and escalation.
-
-    Each escalation step falls into exactly one interval of ticks, so none is lost or repeated however often
-    the machine is driven.
-    """
-    if not alarm.present:
+def tick(alarm: Alarm, now: datetime, policy: SitePolicy) -> Step:
+    """Let time pass until ``now``: an acknowledged alarm whose condition goes on too long speaks again."""
+    if not alarm.present or alarm.acknowledged_at is None:
         return _step(alarm)
-    if alarm.acknowledged_at is not None:
-        return _realarm(alarm, now, policy)
-    told = tuple(
-        Effect(kind=EffectKind.ESCALATED, to=step.to)
-        for step in policy.escalation
-        if step.priority == alarm.priority.value
-        and previous < alarm.started_at + timedelta(seconds=step.after_s) <= now
-    )
-    return Step(alarm=alarm, effects=told)
-
-
-def _realarm(alarm: Alarm, now: datetime, policy: SitePolicy) -> Step:
     after = timing(alarm.condition, policy).realarm_s
-    if alarm.acknowledged_at is None or now - alarm.acknowledged_at < timedelta(seconds=after):
+    if now - alarm.acknowledged_at < timedelta(seconds=after):
         return _step(alarm)
-    again = replace(alarm, signal="on", acknowledged_by="", acknowledged_at=None, started_at=now)
+    again = replace(
+        alarm, signal="on", acknowledged_by="", acknowledged_at=None, started_at=now,
+        params=_values(alarm, alarm.params, again=True),
+    )  # fmt: skip
     return _step(again, EffectKind.REALARMED)
+
+
+def _nobody(_to: str) -> tuple[str, ...]:
+    return ()
+
+
+def escalate(alarm: Alarm, now: datetime, policy: SitePolicy, persons: Persons = _nobody) -> Step:
+    """Tell whoever is due to hear at ``now`` of an alarm that nobody has acknowledged.
+
+    A step is due from its time on until it has been told, however late this is asked and however often; the
+    answered alarm names everybody who has been told.
+
+    Args:
+        alarm: The alarm.
+        now: The present.
+        policy: Says who is told after how long.
+        persons: The ids of those who stand behind a step's word, as far as they are known.
+    """
+    if not alarm.present or alarm.acknowledged_at is not None:
+        return _step(alarm)
+    told = told_of(alarm)
+    due: list[str] = []
+    for step in policy.escalation:
+        late = alarm.started_at + timedelta(seconds=step.after_s) <= now
+        if step.priority == alarm.priority.value and late and step.to not in {*told, *due}:
+            due.append(step.to)
+    if not due:
+        return _step(alarm)
+    effects = tuple(Effect(kind=EffectKind.ESCALATED, to=to, persons=persons(to)) for to in due)
+    noted = replace(alarm, params={**alarm.params, TOLD: ",".join((*told, *due))})
+    return Step(alarm=name_persons(noted, *(effect.persons for effect in effects)), effects=effects)
+
+
+def name_persons(alarm: Alarm, *told: tuple[str, ...]) -> Alarm:
+    """Note on an alarm which persons were told, each once and in that order."""
+    known = str(alarm.params.get(PERSONS, ""))
+    named = dict.fromkeys(
+        name for name in (*known.split(","), *(one for some in told for one in some)) if name
+    )
+    return replace(alarm, params={**alarm.params, PERSONS: ",".join(named)}) if named else alarm
+
+
+def told_of(alarm: Alarm) -> tuple[str, ...]:
+    """To whom an alarm has been escalated since it began to sound, in that order."""
+    return tuple(name for name in str(alarm.params.get(TOLD, "")).split(",") if name)
 
 
 def timing(condition: str, policy: SitePolicy) -> AlarmTiming:

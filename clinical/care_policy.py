@@ -1,4 +1,4 @@
-"""What a hospital may set for transfusion, specimens, skin tests, glucose, fluids and rounds.
+"""What a hospital may set for transfusion, specimens, skin tests, glucose, fluids, scales and rounds.
 
 Part of the site policy. Fixed by standards are 15 minutes, 30 minutes from issue, 4 hours and 24 hours for
 blood and 20 minutes for a skin test; everything else is a *proposal* that the hospital has to sign.
@@ -112,12 +112,43 @@ class FluidPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssessmentPolicy:
+    """When a scale is filled in: first after admission, then again by its last tier (``scale-tier``)."""
+
+    first_h: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"braden": 24, "morse": 24}))
+    again_h: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType(
+            {
+                "braden-very_high": 24,
+                "braden-high": 24,
+                "braden-moderate": 72,
+                "braden-mild": 168,
+                "braden-none": 168,
+                "morse-high": 72,
+                "morse-moderate": 168,
+                "morse-low": 168,
+                "pain-severe": 1,
+                "pain-moderate": 4,
+            }
+        )
+    )
+    """Hours; a tier that is not named is not asked for again."""
+
+    def __post_init__(self) -> None:
+        """Refuse times that would never or always ask."""
+        hours = (*self.first_h.values(), *self.again_h.values())
+        _demand(all(1 <= one <= 720 for one in hours), "assessments: 1 to 720 hours")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InfusionPolicy:
     """What the ward hangs up by default, and the words a nurse chooses from."""
 
     drops_per_ml: int = 20  # drop factor when neither the order nor the consumable names one
     beyond_use_h: int = 24  # a mixed bag at room temperature
+    scan_packages: bool = True  # a bag into which nothing was scanned is checked with a reason only
     max_gtt_min: Decimal = Decimal(400)  # faster than anybody counts: a number above is a slip
+    unexpected_drops: int = 10  # within a minute under a sensor where no bag was started
     sites: tuple[str, ...] = (
         "left-hand", "right-hand", "left-forearm", "right-forearm", "left-elbow", "right-elbow", "picc",
         "cvc", "port", "other",
@@ -132,6 +163,7 @@ class InfusionPolicy:
     def __post_init__(self) -> None:
         """Refuse a drop factor that no set has, and bounds that would let slips through or refuse all."""
         _demand(self.drops_per_ml in DROP_FACTORS, f"infusion: drops_per_ml is one of {DROP_FACTORS}")
+        _demand(1 <= self.unexpected_drops <= 400, "infusion: unexpected_drops is 1 to 400")
         _demand(0 < self.beyond_use_h <= 72, "infusion: a mixed bag is used within 72 hours")
         _demand(0 < self.max_gtt_min <= MAX_DROPS_PER_S * 60, "infusion: max_gtt_min is at most 720")
 
@@ -146,6 +178,7 @@ class CarePolicy:
     skin_test: SkinTestPolicy = SkinTestPolicy()
     glucose: GlucosePolicy = GlucosePolicy()
     fluids: FluidPolicy = FluidPolicy()
+    assessments: AssessmentPolicy = field(default_factory=AssessmentPolicy)
     lines: Mapping[str, str] = field(
         default_factory=lambda: MappingProxyType(
             {

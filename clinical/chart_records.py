@@ -53,6 +53,23 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One value as a nurse wrote it down; ``code`` and ``unit`` (UCUM) are those of the table of codes."""
+
+    code: str
+    value: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedSet:
+    """Values that were found at one time on one stay."""
+
+    encounter_id: str
+    values: tuple[Observed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CriticalValue:
     """A laboratory value that must reach a doctor now (危急值), from the call to what was done about it."""
 

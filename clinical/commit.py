@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from clinical.bedside_check.case import GIVEN
 from clinical.bedside_check.model import Action, CheckResult, Finding, OverrideClass, Severity
-from clinical.records import DISCONTINUED, Administration, Order, Task, TaskStatus
+from clinical.records import DISCONTINUED, Administration, Dose, Order, Task, TaskStatus
 from clinical.windows import DONE
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ STATUS_AFTER = {
 }  # fmt: skip
 """Where a task stands after an act; what follows on a dose is completed."""
 OWNER_MAY_CORRECT = timedelta(hours=24)
+WITHDRAWN = "entered-in-error"
+"""Outcome of a record of something that did not happen; FHIR's word."""
+_DOSE, _BAG = (
+    frozenset({"given", "partial", "held", "refused", "not-given"}),
+    frozenset({"completed", "stopped-early"}),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +156,32 @@ def _is_complete(recheck: CheckResult, act: Act) -> bool:
 
 
 def may_correct(
-    record: Administration, by: str, roles: tuple[str, ...], now: datetime, policy: SitePolicy
+    owner: str, at: datetime, by: str, roles: tuple[str, ...], now: datetime, policy: SitePolicy
 ) -> bool:
-    """Tell whether a person may correct a record: its owner within a day, the head nurse later."""
+    """Tell whether a person may correct a record: its owner within a day, the head nurse later.
+
+    Args:
+        owner: Whose record it is.
+        at: When what it says was done.
+        by: Who wants to correct it.
+        roles: Roles of that person.
+        now: The present.
+        policy: Says which roles are those of a head nurse.
+    """
     is_head = bool(set(roles) & set(policy.head_nurse_roles))
-    return is_head or (record.operator == by and now - record.at <= OWNER_MAY_CORRECT)
+    return is_head or (owner == by and now - at <= OWNER_MAY_CORRECT)
+
+
+def can_become(record: Administration, outcome: str, dose: Dose | None) -> bool:
+    """Tell whether a record may be corrected to say this: a dose stays a dose, and a bag an ended bag.
+
+    What was given in part, and what went in of a bag, needs its amount.
+    """
+    if record.outcome == WITHDRAWN or (dose is not None and dose.value <= 0):
+        return False
+    family = next((words for words in (_DOSE, _BAG) if record.outcome in words), frozenset())
+    if outcome == WITHDRAWN:
+        return bool(family)
+    needs_amount = outcome == "partial" or outcome in _BAG
+    in_ml = outcome not in _BAG or (dose is not None and dose.unit == "mL")
+    return outcome in family and in_ml and (dose is not None or not needs_amount)

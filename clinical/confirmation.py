@@ -1,7 +1,8 @@
 """What a second person or a prescriber confirms with badge and PIN: one question, and nothing else.
 
 A confirmation is bound to a digest of the question. It covers what would change the answer in a nurse's hand
-(who asks, which patient, which packs, how much, on which line) and leaves out what may still move until the
+(who asks, which patient, which packs, how much, on which line, what either person read from skin, wristband
+and bag) and leaves out what may still move until the
 act: the time, the state of the handheld, reasons, and the nurse's own calculation, which comes after.
 """
 
@@ -49,6 +50,9 @@ def question(request: CheckRequest, task_id: str) -> str:
         _plain(entered.residual_ml),
         entered.route,
         entered.container,
+        entered.result,
+        request.witness.result if request.witness is not None else "",
+        tuple(scan.raw for scan in request.witness.scans) if request.witness is not None else (),
     )
     return hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()
 

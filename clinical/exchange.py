@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from clinical.bedside_check.model import CheckRequest, CheckResult
-from clinical.chart_records import Assessment, FluidRecord, Round
+from clinical.chart_records import Assessment, CriticalValue, FluidRecord, ObservedSet, Round
 from clinical.records import Dose, Facts, Label
 
 
@@ -81,6 +81,20 @@ class AdministrationRecorded(EventBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdministrationCorrected(EventBase):
+    """A record of an act says something wrong and now says this; the server keeps both.
+
+    Its owner corrects it within a day, the head nurse later.
+    """
+
+    type: Literal["administration-corrected"] = "administration-corrected"
+    administration_id: str
+    outcome: str  # given, partial, held, refused, not-given; completed, stopped-early; entered-in-error
+    reason: str  # why it is corrected
+    dose: Dose | None = None  # what really went in; None: as ordered, or nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InfusionStarted(EventBase):
     """A bag was opened. ``infusion_id`` is made by the handheld, so it is known offline too."""
 
@@ -109,6 +123,8 @@ class InfusionChanged(EventBase):
     rate_ml_h: Decimal | None = None
     residual_ml: Decimal | None = None
     reason: str = ""
+    request: CheckRequest | None = None  # of a new rate: its check, with the second person where one is due
+    order_version: int = 0  # of the order as the handheld showed it; 0 = not told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,15 +159,17 @@ class CareRecorded(EventBase):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charted(EventBase):
-    """A nurse wrote one thing into the chart: an amount, a scale or a round; exactly one of the three.
+    """A nurse wrote one thing into the chart; exactly one of the fields below.
 
-    Id, time and person of the record are those of the event.
+    Id, time and person of the record are those of the event: ``at`` is when it was found or heard.
     """
 
     type: Literal["charted"] = "charted"
     fluid: FluidRecord | None = None
     assessment: Assessment | None = None
     round: Round | None = None
+    observed: ObservedSet | None = None
+    critical: CriticalValue | None = None  # as the laboratory called it and the nurse read it back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +192,15 @@ class DeviceReleased(EventBase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResuscitationChanged(EventBase):
+    """A resuscitation of one patient was called, or ended; ``action`` is begin or end."""
+
+    type: Literal["resuscitation"] = "resuscitation"
+    encounter_id: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmAcknowledged(EventBase):
     """A person said "I have seen it, I go"; the condition itself goes on until it ends."""
 
@@ -192,6 +219,7 @@ class ScanRefused(EventBase):
 Event = (
     CheckEvaluated
     | AdministrationRecorded
+    | AdministrationCorrected
     | InfusionStarted
     | InfusionChanged
     | PatrolRecorded
@@ -199,6 +227,7 @@ Event = (
     | Charted
     | DeviceAssociated
     | DeviceReleased
+    | ResuscitationChanged
     | AlarmAcknowledged
     | ScanRefused
 )
@@ -210,7 +239,8 @@ class Outcome:
 
     ``accepted``; ``accepted-exception`` (stored, flagged and alarmed: true at the bedside, but a newer
     fact stood against it); ``duplicate`` (stored, flagged, the doctor is alarmed); ``replayed`` (the same
-    event came before; first answer repeated); ``refused`` (never for a dose reported as given).
+    event came before; first answer repeated); ``refused`` (never for a dose reported as given). ``params`` of
+    a duplicate say who did it before (``by``) and when (``at``), where that is known.
     """
 
     event_id: str

@@ -164,6 +164,8 @@ _ALARMS = MappingProxyType(
         "no-flow": AlarmTiming(realarm_s=120.0),
         "rate-deviation": AlarmTiming(clear_s=15.0),
         "empty": AlarmTiming(latching=True, realarm_s=120.0),
+        "flow-unexpected": AlarmTiming(delay_s=60.0),
+        "screen-silent": AlarmTiming(realarm_s=1800.0),
     }
 )
 
@@ -247,6 +249,9 @@ class SitePolicy:
     prn_effect_min: int = 60
     prn_effect_iv_min: int = 30
     prn_effect_overdue_min: int = 120
+    release_confirm_min: int = 30  # devices of a patient who was moved or sent home, not confirmed as off
+    screen_silent_s: int = 60  # a registered wall screen that has said nothing for so long is missed
+    alarm_short_s: float = 30.0  # one that ends by itself within this time, unseen, could not be acted on
     alarms: Mapping[str, AlarmTiming] = field(default_factory=lambda: _ALARMS)
     escalation: tuple[EscalationStep, ...] = _ESCALATION
     care: CarePolicy = field(default_factory=CarePolicy)
@@ -257,6 +262,10 @@ class SitePolicy:
             _check_severity(code, severity)
         if self.verification not in {"allow", "warn", "prohibit"}:
             raise BadInputError("policy-value", "verification must be allow, warn or prohibit")
+        if not 15 <= self.screen_silent_s <= 600:
+            raise BadInputError("policy-value", "screen_silent_s is 15 to 600 seconds")
+        if not 1.0 <= self.alarm_short_s <= 600.0:
+            raise BadInputError("policy-value", "alarm_short_s is 1 to 600 seconds")
         try:
             ZoneInfo(self.zone)
         except (KeyError, OSError, ValueError) as error:

@@ -1,9 +1,9 @@
-"""What transfusions, skin tests, samples and rounds ask for now: the same list on handheld and server.
+"""What transfusions, skin tests, samples, rounds, scales and a doctor's word ask for: one list for everybody.
 
 Pure. An item that has a priority sounds as an alarm at the server; one without is only listed: a round
 that is due would sound at every bed.
 
-Source: bc-1 §5.8 (rounds by grade), §5.9 and §5.10.
+Source: bc-1 §5.2 (signatures), §5.5 (PRN-EFFECT), §5.8 (rounds by grade, INF-PATROL-DUE), §5.9 and §5.10.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from typing import TYPE_CHECKING
 
 from clinical import rounds, skin_tests, specimens, transfusion
 from clinical.alarms import RANK
-from clinical.records import FLOWING, USABLE, AlarmPriority, Facts, Flow, Infusion
+from clinical.chart_records import SCALES, Assessment
+from clinical.infusion import ordered
+from clinical.infusion.rounds import patrol_due, standing
+from clinical.records import EFFECT, FLOWING, USABLE, AlarmPriority, Facts, Flow, Infusion
+from clinical.windows import WAITING
 
 if TYPE_CHECKING:
     from clinical.policy import SitePolicy
 
 CONDITIONS = frozenset({
     "blood-quarter", "blood-further", "blood-fast", "blood-four-hours", "blood-bag-return", "skin-test-due",
-    "skin-test-late", "specimen-transport",
+    "skin-test-late", "specimen-transport", "device-to-release", *ordered.CONDITIONS,
 })  # fmt: skip
 """Every name an item can have; the alarms of these names begin and end with the list."""
 
@@ -35,7 +39,7 @@ class CareItem:
     name: str
     priority: AlarmPriority
     patient_id: str
-    subject_id: str  # blood unit, running skin test, specimen or stay
+    subject_id: str  # blood unit, running skin test, specimen, stay, infusion, order or administration
     due: datetime
     infusion_id: str = ""
     params: tuple[tuple[str, float], ...] = ()
@@ -55,6 +59,13 @@ def items(facts: Facts, now: datetime, policy: SitePolicy) -> tuple[CareItem, ..
         *_skin_tests(facts, now, policy),
         *_samples(facts, now, policy),
         *_rounds(facts, now, policy),
+        *_patrols(facts, now, policy),
+        *bags(facts, now, policy),
+        *releases(facts, now, policy),
+        *_words(facts, policy),
+        *_supplies(facts),
+        *_effects(facts, now),
+        *_assessments(facts, now, policy),
     ]
     return tuple(sorted(found, key=lambda item: (-RANK[item.priority], item.due, item.subject_id)))
 
@@ -149,3 +160,114 @@ def _rounds(facts: Facts, now: datetime, policy: SitePolicy) -> Iterator[CareIte
                 code="ROUND", name=f"round-{state}", priority=AlarmPriority.NONE,
                 patient_id=stay.patient_id, subject_id=stay.id, due=due,
             )  # fmt: skip
+
+
+def _patrols(facts: Facts, now: datetime, policy: SitePolicy) -> Iterator[CareItem]:
+    """Rounds of bags that hang open; blood has its own watch."""
+    blood = {unit.id for unit in facts.blood_units}
+    grades = {stay.id: stay.care_level for stay in facts.encounters}
+    for bag in facts.infusions:
+        if bag.state not in FLOWING or bag.bag_id in blood:
+            continue
+        grade = grades.get(bag.encounter_id)
+        state = standing(bag, grade, now, policy)
+        if state != "ok":
+            yield CareItem(
+                code="INF-PATROL-DUE", name=f"patrol-{state}", priority=AlarmPriority.NONE,
+                patient_id=bag.patient_id, subject_id=bag.id, infusion_id=bag.id,
+                due=patrol_due(bag, bag.looked_at, grade, policy),
+            )  # fmt: skip
+
+
+def bags(facts: Facts, now: datetime, policy: SitePolicy) -> Iterator[CareItem]:
+    """What bags that hang open ask for, against their orders and their time."""
+    blood = {unit.id for unit in facts.blood_units}
+    orders, labels = {one.id: one for one in facts.orders}, {one.id: one for one in facts.bags}
+    flows = {one.id: one for one in facts.flows}
+    for bag in facts.infusions:
+        hanging = ordered.Hanging(
+            bag=bag, order=orders.get(bag.order_id), label=labels.get(bag.bag_id), flow=flows.get(bag.id),
+            blood=bag.bag_id in blood,
+        )  # fmt: skip
+        for ask in ordered.asks(hanging, now, policy):
+            yield CareItem(
+                code=ask.code, name=ask.name, priority=ask.priority, due=ask.due, params=ask.params,
+                patient_id=bag.patient_id, subject_id=bag.id, infusion_id=bag.id,
+            )  # fmt: skip
+
+
+def releases(facts: Facts, now: datetime, policy: SitePolicy) -> Iterator[CareItem]:
+    """Devices of patients who were moved or sent home, until a person says that they are off."""
+    stays = {one.id: one for one in facts.encounters}
+    limit = timedelta(minutes=policy.release_confirm_min)
+    for one in facts.associations:
+        stay = stays.get(one.encounter_id)
+        if one.end is not None or one.release_asked_at is None or stay is None:
+            continue
+        late = now - one.release_asked_at >= limit
+        yield CareItem(
+            code="DEV-RELEASE", name="device-to-release",
+            priority=AlarmPriority.LOW if late else AlarmPriority.NONE,
+            patient_id=stay.patient_id, subject_id=one.id, infusion_id=one.infusion_id,
+            due=one.release_asked_at,
+        )  # fmt: skip
+
+
+def _words(facts: Facts, policy: SitePolicy) -> Iterator[CareItem]:
+    """What rests on a doctor's word: orders to sign, acts to acknowledge; ``due`` is the site's limit."""
+    limit = timedelta(hours=policy.verbal_sign_h)
+    for order in facts.orders:
+        if order.verbal is not None and order.verbal.signed_at is None:
+            yield CareItem(
+                code="ORD-SIGN", name="verbal-order-unsigned", priority=AlarmPriority.NONE,
+                patient_id=order.patient_id, subject_id=order.id, due=order.verbal.taken_at + limit,
+            )  # fmt: skip
+    for given in facts.administrations:
+        if given.spoken_by and given.acknowledged_at is None:
+            yield CareItem(
+                code="ORD-WORD", name="word-unacknowledged", priority=AlarmPriority.NONE,
+                patient_id=given.patient_id, subject_id=given.id, due=given.at + limit,
+            )  # fmt: skip
+
+
+def _supplies(facts: Facts) -> Iterator[CareItem]:
+    """Doses not given for want of the drug, until somebody has answered for it: the pharmacist's list."""
+    given = {one.id: one for one in facts.administrations}
+    for alarm in facts.alarms:
+        dose = given.get(str(alarm.params.get("subject", "")))
+        if alarm.condition == "supply-failure" and alarm.present and dose is not None:
+            yield CareItem(
+                code="SUPPLY", name="supply-failure", priority=AlarmPriority.NONE,
+                patient_id=dose.patient_id, subject_id=dose.id, due=alarm.started_at,
+            )  # fmt: skip
+
+
+def _effects(facts: Facts, now: datetime) -> Iterator[CareItem]:
+    """Effects of as-needed drugs that nobody has looked at in time."""
+    for task in facts.tasks:
+        late = task.latest is not None and now > task.latest
+        if task.kind == EFFECT and task.status in WAITING and late and task.planned_at is not None:
+            yield CareItem(
+                code="PRN-EFFECT", name="prn-effect-overdue", priority=AlarmPriority.NONE,
+                patient_id=task.patient_id, subject_id=task.id, due=task.planned_at,
+            )  # fmt: skip
+
+
+def _assessments(facts: Facts, now: datetime, policy: SitePolicy) -> Iterator[CareItem]:
+    """Scales to be filled in: the first time after admission, then again by the tier they last gave."""
+    limits, newest = policy.care.assessments, dict[tuple[str, str], Assessment]()
+    for one in facts.assessments:
+        known = newest.get((one.patient_id, one.scale))
+        if known is None or one.at > known.at:
+            newest[one.patient_id, one.scale] = one
+    for stay in facts.encounters:
+        came = stay.moved_at or stay.admitted_at
+        for scale in SCALES if stay.status == "in-progress" else ():
+            last = newest.get((stay.patient_id, scale))
+            hours = limits.again_h.get(f"{scale}-{last.tier}") if last else limits.first_h.get(scale)
+            since = last.at if last else came
+            if hours is not None and since is not None and now >= since + timedelta(hours=hours):
+                yield CareItem(
+                    code="SCALE", name=f"{scale}-due", priority=AlarmPriority.NONE,
+                    patient_id=stay.patient_id, subject_id=stay.id, due=since + timedelta(hours=hours),
+                )  # fmt: skip

@@ -29,7 +29,7 @@ COMMANDS: dict[str, str] = {
     "check": "the bedside check on a case file or --stdin; --schema prints its JSON Schemas",
     "score": "clinical scores on --stdin: news2, mews, braden, morse",
     "profile": "device profiles: list, check, decode, simulate, new",
-    "his": "hospital messages: send, listen, explain (HL7 v2 over MLLP)",
+    "his": "hospital messages: send, listen, explain, map, reconcile, conformance (HL7 v2 over MLLP)",
     "label": "printable labels with the right barcodes: wristband, bag, tube, bed, node, device, badge",
     "bench": "a claim, measured: clinical, edge (runs from a checkout)",
     "data": "the hospital's own data: export, verify, backup, restore",

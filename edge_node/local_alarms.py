@@ -10,7 +10,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -98,7 +97,6 @@ class LocalAlarms:
         self._policy = policy
         self._generation = generation
         self._watched: dict[tuple[str, Subject], _Watch] = {}
-        self._ticked: datetime | None = None
 
     @property
     def standing(self) -> list[Alarm]:
@@ -251,11 +249,10 @@ class LocalAlarms:
     def tick(self) -> None:
         """Let time pass: delays, and alarms that speak again; about once a second."""
         stamp = self._now()
-        previous, self._ticked = self._ticked or stamp.utc, stamp.utc
         for key, watch in list(self._watched.items()):
             self._advance(key, watch, stamp)
             if watch.alarm is not None:
-                step = alarms.tick(watch.alarm, stamp.utc, previous, self._policy)
+                step = alarms.tick(watch.alarm, stamp.utc, self._policy)
                 watch.alarm = step.alarm
                 self._tell(step, watch, stamp)
 
@@ -325,8 +322,6 @@ class LocalAlarms:
         changed_only = kinds == {EffectKind.CHANGED}
         if not kinds or (changed_only and stamp.mono_s - watch.told_s < CHANGE_EVERY_S):
             return
-        if kinds == {EffectKind.ESCALATED}:
-            return  # whom to tell next is the server's business
         watch.told_s = stamp.mono_s
         self._put(self._draft(step.alarm, _phase(kinds), stamp))
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, TypeVar, assert_never, get_args, get_type_hints
 
 from clinical import quantities
 from clinical.bedside_check.snapshot import Snapshot
 from clinical.commit import STATUS_AFTER
 from clinical.exchange import (
+    AdministrationCorrected,
     AdministrationRecorded,
     AlarmAcknowledged,
     CareRecorded,
@@ -28,6 +30,7 @@ from clinical.exchange import (
     InfusionChanged,
     InfusionStarted,
     PatrolRecorded,
+    ResuscitationChanged,
     ScanRefused,
     Ward,
 )
@@ -46,7 +49,7 @@ from clinical.records import (
     Product,
     TaskStatus,
 )
-from pda_app.laid_care import lay_care, lay_charted
+from pda_app import laid_care
 
 R = TypeVar("R")
 
@@ -135,7 +138,7 @@ class Book:
 
     def add(self, event: Event) -> None:
         """Lay an event recorded here over the facts; what changes none of them costs nothing."""
-        if isinstance(event, CheckEvaluated | PatrolRecorded | ScanRefused):
+        if isinstance(event, CheckEvaluated | ScanRefused):
             return
         self._here[event.id] = event
         self._rebuild()
@@ -182,6 +185,8 @@ class Book:
         match event:
             case AdministrationRecorded():
                 self._lay_administration(event)
+            case AdministrationCorrected(administration_id=id_):
+                self._change("administrations", id_, outcome=event.outcome, dose=event.dose)
             case InfusionStarted():
                 self._lay_start(event)
             case InfusionChanged():
@@ -192,11 +197,9 @@ class Book:
                 self._lay_association(event)
             case DeviceReleased(association_id=id_):
                 self._change("associations", id_, end=event.at)
-            case CareRecorded():
-                lay_care(self._view, event)
-            case Charted():
-                lay_charted(self._view, event)
-            case CheckEvaluated() | PatrolRecorded() | ScanRefused():
+            case CareRecorded() | Charted() | PatrolRecorded() | ResuscitationChanged():
+                laid_care.lay(self._view, event, self.policy)
+            case CheckEvaluated() | ScanRefused():
                 pass
             case _:
                 assert_never(event)
@@ -253,6 +256,8 @@ class Book:
             device_id=event.device_id,
             site=event.site,
             started_by=event.operator,
+            order_version=event.order_version,
+            ordered_rate_ml_h=order.rate_ml_h if order.version == event.order_version else None,
         )
         self._change("tasks", event.task_id, status=TaskStatus.RUNNING, changed_at=event.at)
         self._change("bags", event.bag_id, state="running")
@@ -275,6 +280,7 @@ class Book:
         values: dict[str, Any] = {}
         if event.rate_ml_h is not None:
             values["rate_ml_h"] = event.rate_ml_h
+            values["ordered_rate_ml_h"] = self._ordered_rate(infusion, event.order_version)
         if event.action in _CHANGED:
             values["state"], status = _CHANGED[event.action]
             self._change("tasks", infusion.task_id, status=status, changed_at=event.at)
@@ -284,6 +290,12 @@ class Book:
         if event.action == "pause":
             values["paused_at"] = event.at
         self._change("infusions", event.infusion_id, **values)
+
+    def _ordered_rate(self, infusion: Infusion, version: int) -> Decimal | None:
+        """The rate that was ordered when another was set, as far as this handheld knows that version."""
+        order = self._view["orders"].get(infusion.order_id)
+        known = order is not None and order.version == version
+        return order.rate_ml_h if known and order is not None else infusion.ordered_rate_ml_h
 
     def _lay_acknowledgement(self, event: AlarmAcknowledged) -> None:
         alarm = self._base["alarms"].get(event.alarm_id)

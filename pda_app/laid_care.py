@@ -10,12 +10,32 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
 from typing import Any
 
+from clinical import resuscitation
 from clinical.bedside_check.model import Action
 from clinical.care_records import RunningSkinTest, TransfusionEntry
-from clinical.exchange import CareRecorded, Charted
-from clinical.records import TaskStatus
+from clinical.chart_records import ObservedSet
+from clinical.exchange import CareRecorded, Charted, PatrolRecorded, ResuscitationChanged
+from clinical.policy import SitePolicy
+from clinical.records import Observation, TaskStatus
 
+CHART = "chart"
+"""What stands as the device of a value that a person wrote down."""
 View = Mapping[str, MutableMapping[str, Any]]
+
+
+def lay(
+    view: View, event: CareRecorded | Charted | PatrolRecorded | ResuscitationChanged, policy: SitePolicy
+) -> None:
+    """Lay over the facts of a ward whatever of care and chart was recorded here."""
+    match event:
+        case CareRecorded():
+            lay_care(view, event)
+        case Charted():
+            lay_charted(view, event)
+        case PatrolRecorded():
+            _change(view, "infusions", event.infusion_id, looked_at=event.at)
+        case ResuscitationChanged():
+            lay_resuscitation(view, event, policy)
 
 
 def lay_care(view: View, event: CareRecorded) -> None:
@@ -79,8 +99,22 @@ def _lay_skin_test(view: View, event: CareRecorded) -> None:
     _change(view, "tasks", event.task_id, status=TaskStatus.RUNNING, changed_at=event.at)
 
 
+def lay_resuscitation(view: View, event: ResuscitationChanged, policy: SitePolicy) -> None:
+    """Lay the call, or the end, of a resuscitation over the stay: the next check goes by it at once."""
+    stay = view["encounters"].get(event.encounter_id)
+    if stay is not None:
+        change = resuscitation.begun if event.action == resuscitation.BEGIN else resuscitation.ended
+        view["encounters"][stay.id] = change(stay, event.at, policy)
+
+
 def lay_charted(view: View, event: Charted) -> None:
     """Lay one line of the chart over the facts, under the event's own id, time and person."""
+    if event.observed is not None:
+        _lay_observed(view, event, event.observed)
+    if event.critical is not None:
+        view["critical_values"].setdefault(
+            event.id, replace(event.critical, id=event.id, received_by=event.operator, received_at=event.at)
+        )
     for kind, line in (
         ("fluids", event.fluid),
         ("assessments", event.assessment),
@@ -88,6 +122,23 @@ def lay_charted(view: View, event: Charted) -> None:
     ):
         if line is not None:
             view[kind].setdefault(event.id, replace(line, id=event.id, at=event.at, by=event.operator))
+
+
+def _lay_observed(view: View, event: Charted, observed: ObservedSet) -> None:
+    """Lay values beside what the server knows: the newest of a code counts, whoever found it."""
+    stay = view["encounters"].get(observed.encounter_id)
+    patient = view["patients"].get(stay.patient_id) if stay is not None else None
+    if patient is None:
+        return
+    for one in observed.values:
+        id_ = f"{event.id}/{one.code}"
+        view["observations"].setdefault(
+            id_,
+            Observation(
+                id=id_, patient_id=patient.id, code=one.code, value=one.value, unit=one.unit,
+                effective=event.at, device_id=CHART, generation=patient.generation,
+            ),
+        )  # fmt: skip
 
 
 def _change(view: View, kind: str, id_: str, **values: Any) -> None:

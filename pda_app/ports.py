@@ -126,38 +126,6 @@ class SecondPin:
     value: Decimal | None = None  # what they calculated on their own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """One value as a nurse wrote it down; ``unit`` is UCUM."""
-
-    code: str
-    value: Decimal
-    unit: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedSet:
-    """Values of one moment; ``id`` makes sending it twice safe."""
-
-    id: str
-    at: datetime
-    values: tuple[Observed, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalledValue:
-    """A critical value as the laboratory called it and the nurse read it back."""
-
-    id: str
-    patient_id: str
-    test: str
-    value: str
-    unit: str
-    reported_by: str
-    doctor: str = ""  # who was told; empty while nobody was
-    read_back: bool = True
-
-
 class Clock(Protocol):
     """The handheld's own clock."""
 
@@ -201,14 +169,6 @@ class Api(Protocol):
         """Hand over at most 200 events; one outcome each, in the same order. Safe to repeat."""
         ...
 
-    async def chart(self, encounter_id: str, observed: ObservedSet) -> None:
-        """Write observations down on a stay. Safe to repeat."""
-        ...
-
-    async def call_in(self, called: CalledValue) -> None:
-        """Take in a critical value; it alarms until a doctor has answered. Safe to repeat."""
-        ...
-
     async def close(self) -> None:
         """Give up the connection."""
         ...
@@ -244,6 +204,10 @@ class Store(Protocol):
 
     async def update_person(self, person: KnownPerson) -> None:
         """Keep failures and blocking of one person."""
+        ...
+
+    async def forget_person(self, badge: str) -> None:
+        """Destroy what lets a person in without the server: the verifier, and the ward key of their PIN."""
         ...
 
     async def unlock(self, badge: str, pin: str) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import hmac
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -49,6 +50,21 @@ def fits(verifier: Verifier, pin: str) -> bool:
     except (binascii.Error, KeyError, HashingError):
         return False
     return hmac.compare_digest(made, expected)
+
+
+def withdrawn(people: Iterable[KnownPerson], records: Iterable[Practitioner]) -> list[KnownPerson]:
+    """Return those whom the ward's records no longer let in by what is kept here.
+
+    They have left, or their sign-ins were withdrawn after they last signed in on this handheld.
+    """
+    by_id = {record.id: record for record in records}
+    found = ((person, by_id.get(person.practitioner.id)) for person in people)
+    return [person for person, record in found if record is not None and _is_out(person, record)]
+
+
+def _is_out(person: KnownPerson, record: Practitioner) -> bool:
+    later = record.revoked_at is not None and record.revoked_at > person.last_at
+    return later or not record.active
 
 
 class Sessions:
@@ -119,6 +135,19 @@ class Sessions:
         self.current = replace(session, token=signed.token, practitioner=signed.practitioner)
         self._pin = ""
         return True
+
+    async def forget_withdrawn(self, records: Iterable[Practitioner]) -> None:
+        """Let nobody in without the server whom the ward's records have withdrawn."""
+        records = [record for record in records if record.revoked_at is not None or not record.active]
+        if records:
+            for person in withdrawn(await self._store.people(), records):
+                await self._store.forget_person(person.badge)
+
+    async def revoked(self) -> None:
+        """The ward has withdrawn this nurse's sign-ins: nothing here lets them in but the server."""
+        if self.current is not None:
+            await self._store.forget_person(self.current.badge)
+        self.lost_token()
 
     def lost_token(self) -> None:
         """The server ended this session: the lock comes down, the work below stays."""

@@ -1,8 +1,9 @@
 """Handheld and server: changes come in by long poll, events go out from the disk, outcomes come back.
 
 Nothing here decides anything clinical. The handheld is *online* while the server answers; the first
-silence makes it offline, and the next answer online again. An event is on the disk before anyone is told
-that it is recorded, and leaves the outbox only with an outcome.
+silence makes it offline, and the next answer online again. A server that answers with a fault of its own
+(HTTP 5xx) is there, and is said to have a fault; work goes on as offline until it is well. An event is on the
+disk before anyone is told that it is recorded, and leaves the outbox only with an outcome.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from clinical.errors import BadInputError, RefusedError, UnavailableError, Wardl
 from clinical.exchange import Changes, CheckAnswer, Event, Outcome
 from clinical.records import Facts
 from pda_app.book import Book
-from pda_app.ports import Api, Counts, Ports, Returned, SecondPin
+from pda_app.ports import Counts, Ports, Returned, SecondPin
 from pda_app.session import Sessions
 from pda_app.settings import Server
 
@@ -29,6 +30,11 @@ BATCH = 200
 _BACKOFF_S = (0.5, 1.0, 2.0, 3.0, 5.0)
 """The last is the longest that an alarm waits for a handheld once the server is back."""
 _NOTHING = Facts()
+_WAITS = frozenset({"too-many-attempts", "too-many-requests"})
+"""Codes of a server that asks to come again later."""
+FAULT = "server-troubled"
+"""Code of an answer that says that the server has a fault."""
+_FAULTS_IN_A_ROW = 2  # of single events: the fault is the server's, and no event's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +43,15 @@ class Link:
 
     online: bool = False
     silent: bool = False  # it was asked and did not answer; neither: it has not been asked yet
+    fault: bool = False  # it answers, and says that it has a fault: facts or events do not go through
     clock_offset_s: float = 0.0  # server minus handheld
     last_time_sync: datetime | None = None
     synced_mono: float = 0.0  # the time that never jumps, at ``last_time_sync``
+
+    @property
+    def sends(self) -> bool:
+        """Whether what is recorded now goes to the server at once."""
+        return self.online and not self.fault
 
 
 class Sync:
@@ -53,6 +65,7 @@ class Sync:
         self._on_change = on_change
         self._wake_poll, self._wake_outbox = asyncio.Event(), asyncio.Event()
         self._failures = 0
+        self._faults: frozenset[str] = frozenset()  # ways on which the server last had a fault: in, out
         self._loaded = False
         self._polling: asyncio.Task[Changes] | None = None
         self.link = Link()
@@ -94,9 +107,8 @@ class Sync:
         try:
             async with asyncio.timeout(self._settings.check_silence_s):
                 return await self._ports.api.check(request)
-        except (TimeoutError, UnavailableError):
-            self._set_online(online=False)
-            self.kick()
+        except (TimeoutError, UnavailableError) as error:
+            self._gone(error)
             return None
 
     async def confirm(self, second: SecondPin) -> Confirmation | None:
@@ -109,23 +121,14 @@ class Sync:
             return None
         try:
             return await self._ports.api.confirm(second)
-        except UnavailableError:
-            self._set_online(online=False)
-            self.kick()
+        except UnavailableError as error:
+            self._gone(error)
             return None
 
-    async def call(self, ask: Callable[[Api], Awaitable[None]]) -> None:
-        """Hand something to the server that only it can keep; who calls keeps it until this returns.
-
-        Raises:
-            WardlinkError: It was not taken; a silent server makes the handheld offline.
-        """
-        try:
-            await ask(self._ports.api)
-        except UnavailableError:
-            self._set_online(online=False)
-            self.kick()
-            raise
+    def _gone(self, error: Exception) -> None:
+        """Go on offline; the next poll tells whether the server is well again."""
+        self._note_fault("in", error)
+        self._set_online(online=False)
         self.kick()
 
     async def answer(self, event_id: str, answer: str) -> None:
@@ -201,7 +204,7 @@ class Sync:
         try:
             changes = await self._fetch(session.ward.id, wait_s)
         except WardlinkError as error:
-            await self._trouble(error)
+            await self._trouble(error, "in")
             return False
         if changes is None:
             return False
@@ -234,6 +237,7 @@ class Sync:
             last_time_sync=changes.at,
             synced_mono=self._ports.clock.monotonic(),
         )
+        self._note_fault("in")
         self._set_online(online=True)
         if changes.complete or changes.removed or changes.policy or changes.facts != _NOTHING:
             self._book.merge(changes, changes.at)
@@ -241,6 +245,7 @@ class Sync:
             self._book.refreshed(changes.at)
         self._on_change()
         try:
+            await self._sessions.forget_withdrawn(changes.facts.practitioners)
             await self._ports.store.keep(changes, changes.at)
         except UnavailableError as error:
             # The picture in memory is right; only a restart without the server would show an older one.
@@ -251,13 +256,17 @@ class Sync:
     async def upload_once(self) -> bool:
         """Send the oldest events; True when some were settled, so that more may wait."""
         events = await self._ports.store.pending(BATCH)
+        if not events:
+            self._note_fault("out")
         if not events or not await self._ready():
             return False
         try:
             outcomes = await self._send(events)
         except WardlinkError as error:
-            await self._trouble(error)
+            await self._trouble(error, "out")
             return False
+        if len(outcomes) == len(events):
+            self._note_fault("out")
         await self._ports.store.settle(outcomes, self.now())
         self._book.settle(tuple(outcome.event_id for outcome in outcomes))
         self._set_online(online=True)
@@ -273,6 +282,33 @@ class Sync:
                 return await self._send(events[:1])
             # It stays on this handheld as a returned outcome until a person has dealt with it.
             return (Outcome(event_id=events[0].id, status="refused", code=error.code),)
+        except UnavailableError as error:
+            if error.code != FAULT or len(events) == 1:
+                raise
+            return await self._send_apart(events, error)
+
+    async def _send_apart(self, events: tuple[Event, ...], fault: UnavailableError) -> tuple[Outcome, ...]:
+        """Send events one by one, in their order: the fault of one of them must not hold up the others.
+
+        What does not go through stays in the outbox and is tried again.
+
+        Raises:
+            UnavailableError: None went through: the fault is the server's.
+        """
+        outcomes: list[Outcome] = []
+        failed = 0
+        for event in events:
+            try:
+                outcomes += await self._send((event,))
+                failed = 0
+            except UnavailableError as error:
+                self._note_fault("out", error)
+                failed += 1
+                if error.code != FAULT or failed == _FAULTS_IN_A_ROW:
+                    break
+        if not outcomes:
+            raise fault
+        return tuple(outcomes)
 
     # --- both ---------------------------------------------------------------------------------------
 
@@ -280,17 +316,21 @@ class Sync:
         try:
             return await self._sessions.ensure_token()
         except WardlinkError as error:
-            await self._trouble(error)
+            await self._trouble(error, "in")
             return False
 
-    async def _trouble(self, error: WardlinkError) -> None:
-        """Act on a server that is silent, troubled, or says no."""
+    async def _trouble(self, error: WardlinkError, way: str) -> None:
+        """Act on a server that is silent, has a fault, or says no."""
         self._failures += 1
+        self._note_fault(way, error)
         if isinstance(error, RefusedError) and error.code == "device-wiped":
             await self._wipe()
-        elif isinstance(error, RefusedError) and error.code != "too-many-attempts":
+        elif isinstance(error, RefusedError) and error.code == "session-revoked":
+            await self._sessions.revoked()
+        elif isinstance(error, RefusedError) and error.code not in _WAITS:
             self._sessions.lost_token()
-        self._set_online(online=False)
+        if way == "in" or error.code != FAULT:  # an event the server stumbles over makes nobody offline
+            self._set_online(online=False)
         log.info("server-trouble", code=error.code)
 
     async def _wipe(self) -> None:
@@ -300,6 +340,16 @@ class Sync:
         self._sessions.forget()
         self.forget()
         self.wiped, self.counts, self.returned, self.queue = True, Counts(), (), ()
+
+    def _note_fault(self, way: str, error: Exception | None = None) -> None:
+        """Remember which way the server answered with a fault; an answer, or its silence, ends that."""
+        if isinstance(error, UnavailableError) and error.code == FAULT:
+            self._faults |= {way}
+        else:
+            self._faults -= {way}
+        if self.link.fault is not bool(self._faults):
+            self.link = replace(self.link, fault=bool(self._faults))
+            self._on_change()
 
     def _set_online(self, *, online: bool) -> None:
         if online:

@@ -10,25 +10,38 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server import errors
+from server import errors, examples
+from server.administrations import routes as administrations
 from server.alarms import routes as alarms
+from server.assignments import routes as assignments
 from server.chart import routes as chart
 from server.context import Context
 from server.corrections import routes as corrections
 from server.critical_values import routes as critical_values
-from server.dependencies import SignedInAs, own_ward
+from server.dependencies import SignedInAs, own_ward, token_of
+from server.fhir import mount as fhir
 from server.handover import routes as handover
 from server.health import routes as health
 from server.health.metrics import Requests
+from server.infusions import routes as infusions
 from server.live import routes as live
 from server.nodes import routes as nodes
 from server.observations import charted_routes as charted
 from server.observations import routes as observations
 from server.orders import routes as orders
+from server.patients import routes as patients
 from server.people import routes as people
+from server.people import staff_routes as staff
+from server.people.errors import TooManyAttemptsError
+from server.people.rates import Rates
+from server.people.settings import access_of
 from server.preparations import routes as preparations
+from server.prints import routes as prints
+from server.quarantine import routes as quarantine
 from server.specimens import routes as specimens
 from server.statistics import routes as statistics
 from server.sync import routes as sync
@@ -53,22 +66,34 @@ _HEADERS = {
 
 
 class Guard:
-    """Sets the safety headers on every answer and refuses bodies that are too large before reading them."""
+    """Sets the safety headers on every answer; refuses what is too large, or too often, before reading it."""
 
-    def __init__(self, app: ASGIApp, requests: Requests | None = None) -> None:
-        self._app, self._requests = app, requests
+    def __init__(self, app: ASGIApp, requests: Requests | None = None, rates: Rates | None = None) -> None:
+        self._app, self._requests, self._rates = app, requests, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MAX_BODY:
-            answer = errors.problem(413, "too-large", "Too large", f"a request has at most {MAX_BODY} bytes")
-            await answer(scope, receive, self._counting(_with_headers(send, scope), scope))
+        answering = self._counting(_with_headers(send, scope), scope)
+        refused = self._too_often(scope) or _too_large(scope)
+        if refused is not None:
+            await refused(scope, receive, answering)
             return
-        await self._app(scope, _bounded(receive), self._counting(_with_headers(send, scope), scope))
+        await self._app(scope, _bounded(receive), answering)
+
+    def _too_often(self, scope: Scope) -> Response | None:
+        """Answer 429 to a session whose requests have used up its share."""
+        if self._rates is None or not scope["path"].startswith("/api/"):
+            return None
+        wait = self._rates.wait_s(token_of(HTTPConnection(scope)), time.monotonic())
+        if not wait:
+            return None
+        error = TooManyAttemptsError(
+            "too-many-requests", "this session asks too often; wait", retry_after_s=int(wait) + 1
+        )
+        return errors.from_domain(error, errors.language_of(Request(scope)))
 
     def _counting(self, send: Send, scope: Scope) -> Send:
         began = time.monotonic()
@@ -79,6 +104,14 @@ class Guard:
             await send(message)
 
         return counting
+
+
+def _too_large(scope: Scope) -> Response | None:
+    """Answer 413 to a body that says it is too large, or does not say how large it is in numbers."""
+    length = dict(scope["headers"]).get(b"content-length", b"0")
+    if length.isdigit() and int(length) <= MAX_BODY:
+        return None
+    return errors.problem(413, "too-large", "Too large", f"a request has at most {MAX_BODY} bytes")
 
 
 def _bounded(receive: Receive) -> Receive:
@@ -123,11 +156,12 @@ def create_app(context: Context | None) -> FastAPI:
     api = APIRouter(prefix="/api/v1", responses=errors.RESPONSES)
     features = (
         sync, wristbands, preparations, specimens, transfusions, worklist, alarms, observations,
-        charted, corrections, nodes, statistics, orders, verbal_orders, chart, critical_values, handover,
+        charted, corrections, nodes, statistics, orders, patients, infusions, verbal_orders, chart,
+        critical_values, handover, administrations, assignments, prints, quarantine,
     )  # fmt: skip
     for feature in features:
         api.include_router(feature.router, dependencies=[Depends(own_ward)])
-    for feature in (people, health):
+    for feature in (people, staff, health):
         api.include_router(feature.router)
     app.include_router(api)
 
@@ -140,14 +174,20 @@ def create_app(context: Context | None) -> FastAPI:
 
     app.include_router(live.router)
     app.include_router(live.router, prefix="/api/v1")
-    app.add_middleware(Guard, requests=context.requests if context is not None else None)
+    if context is not None:
+        access = access_of(context.settings)
+        rates = Rates(access.requests_per_s, access.requests_burst)
+        app.add_middleware(Guard, requests=context.requests, rates=rates)
+    else:
+        app.add_middleware(Guard)
+    fhir.mount(app)
     if (WEB / "index.html").is_file():
         app.mount("/", StaticFiles(directory=WEB, html=True), name="web")
     return app
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Name the shape of a problem document once in the contract; every route refers to it."""
+    """Name the shape of a problem document once in the contract, and give bodies and answers examples."""
     made = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -155,6 +195,7 @@ def _describe_problems(app: FastAPI) -> None:
         document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
             errors.Problem.model_json_schema()
         )
+        examples.add(document)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # the documented way to extend the document

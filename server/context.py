@@ -27,6 +27,7 @@ class Context:
     hubs: dict[str, Hub]
     signal: ChangeSignal
     take_message: Callable[[bytes], object] | None = None  # a hospital's message, to be tried again
+    take_packet: Callable[[str, bytes], None] | None = None  # a node's message: topic and payload, again
     filed: Callable[[int], None] = lambda _count: None  # readings that wait no longer
     requests: Requests = field(default_factory=Requests)
     doors: Doors = field(default_factory=Doors)

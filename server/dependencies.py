@@ -12,9 +12,10 @@ from starlette.requests import HTTPConnection
 
 from clinical.errors import RefusedError
 from server.context import Context
-from server.people import access
+from server.people import access, locks
 from server.people.errors import SignInError
 from server.people.service import Session, session_of
+from server.people.settings import access_of
 
 COOKIE = "wardlink_session"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -30,19 +31,39 @@ def current_session(connection: HTTPConnection) -> Session:
     """Return who is signed in: by bearer token, or by cookie with the right origin.
 
     Raises:
-        SignInError: Nobody is, or the session has ended.
+        SignInError: Nobody is, or the session has ended or is locked.
+        GivenUpError: The ward has given the handheld up.
         RefusedError: A browser sends the cookie from another site.
     """
     context = context_of(connection)
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and token:
-        return session_of(context.store, token.strip())
-    cookie = connection.cookies.get(COOKIE)
-    if not cookie:
+    allowed = access_of(context.settings)
+    session = session_of(context.store, _shown(connection), allowed)
+    if connection.scope["type"] == "http":  # a wall goes on showing the ward while its person is away
+        path = connection.url.path
+        locks.require_open(session, path)
+        locks.note_use(context.store, session, allowed, path)
+    return session
+
+
+def _shown(connection: HTTPConnection) -> str:
+    """Return the token a request shows."""
+    token = token_of(connection)
+    if not token:
         raise SignInError("session", "sign in first")
-    if connection.scope.get("method", "WEBSOCKET") not in _SAFE:
+    by_cookie = not _bearer(connection)
+    if by_cookie and connection.scope.get("method", "WEBSOCKET") not in _SAFE:
         check_origin(connection)
-    return session_of(context.store, cookie)
+    return token
+
+
+def token_of(connection: HTTPConnection) -> str:
+    """Return the bearer token or cookie of a request, whatever it is worth; empty without one."""
+    return _bearer(connection) or connection.cookies.get(COOKIE, "")
+
+
+def _bearer(connection: HTTPConnection) -> str:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def check_origin(connection: HTTPConnection) -> None:

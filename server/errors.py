@@ -20,7 +20,7 @@ from clinical.errors import (
     WardlinkError,
 )
 from server import i18n
-from server.people.errors import SignInError, TooManyAttemptsError
+from server.people.errors import GivenUpError, SignInError, TooManyAttemptsError
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +64,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     403: _answer(403, "Not allowed", "other-ward", "this belongs to another ward"),
     404: _answer(404, "Not found", "unknown-task", "there is no such task"),
     409: _answer(409, "A newer fact stands against it", "bed-taken", "another patient lies in this bed"),
+    410: _answer(410, "Given up", "handheld-given-up", "the ward has given this handheld up"),
     413: _answer(413, "Too large", "too-large", "a request has at most 2000000 bytes"),
     422: _answer(422, "What was sent cannot be used", "request", "missing at body.badge"),
     429: _answer(429, "Too many attempts", "too-many-attempts", "too many wrong PINs; wait"),
@@ -110,6 +111,8 @@ def status_of(error: WardlinkError) -> tuple[int, str]:
         return 401, "Sign in"
     if isinstance(error, TooManyAttemptsError):
         return 429, "Too many attempts"
+    if isinstance(error, GivenUpError):
+        return 410, "Given up"
     for kind, status, title in STATUS:
         if isinstance(error, kind):
             return status, title

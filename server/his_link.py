@@ -20,11 +20,15 @@ from server.his.port import AdministrationFact
 from server.his.reading import Site as HisSite
 from server.his.receiver import Receiver
 from server.his.sender import Sender
-from server.his_store import SqlMessageStore
+from server.his.told import Report
+from server.his_intake import GroupIntake
+from server.his_store import SqlMessageStore, queue
 from server.hospital import HospitalFactsService
+from server.hospital_maps import reading_tables
+from server.hospital_told import Teller
 from server.settings import His
 from server.sites import Site
-from server.storage.store import Store
+from server.storage.store import Store, UnitOfWork
 
 log = structlog.get_logger(__name__)
 _TELL_EVERY_S = 1.0
@@ -46,16 +50,21 @@ class HospitalLink:
         self.messages = SqlMessageStore(store, silent_after=timedelta(seconds=settings.silent_after_s))
         self._files = _tls_files(settings)
         zone = ZoneInfo(site.first.zone)
+        with store.reading() as connection:
+            tables = reading_tables(connection)
+        service = HospitalFactsService(store, site)
+        self.gateways = service.gateways
+        self.gateways.resume()
         self._receiver = Receiver(
-            facts=HospitalFactsService(store, site),
-            store=self.messages,
-            site=HisSite(zone=zone),
+            intake=GroupIntake(store, service),
+            site=HisSite(zone=zone, tables=tables),
             application=settings.sending_application,
             facility=settings.sending_facility,
             clock=store.clock,
         )
         self._listener: mllp.MllpServer | None = None
         self._sender = _sender(settings, self.messages, zone, self._files) if settings.send_to else None
+        self._teller = Teller(store, self._queue) if self._sender is not None else None
 
     @property
     def port(self) -> int:
@@ -84,16 +93,30 @@ class HospitalLink:
             await self._sender.run()
 
     async def run_teller(self) -> None:
-        """Pass acts that were committed to the sender's queue, until cancelled."""
-        sink = self._sender or _NoHospital()
+        """Pass what was committed to the sender's queue, until cancelled."""
         while True:
             try:
-                told = await asyncio.to_thread(tell_pending, self._store, sink, limit=_PENDING)
+                told = await asyncio.to_thread(self.tell)
             except UnavailableError:
                 log.warning("telling-postponed")
                 told = 0
             if told < _PENDING:
                 await asyncio.sleep(_TELL_EVERY_S)
+
+    def tell(self) -> int:
+        """Queue what was committed, and watch the gateways; returns how many facts were looked at."""
+        self.gateways.tick()
+        told = tell_pending(self._store, self._sender or _NoHospital(), limit=_PENDING)
+        if self._teller is not None and self._sender is not None:
+            more = self._teller.tell(limit=_PENDING)
+            if more:
+                self._sender.wake()
+            told = max(told, more)
+        return told
+
+    def _queue(self, unit: UnitOfWork, report: Report) -> None:
+        if self._sender is not None:
+            queue(unit, self._sender.told(report))
 
     async def close(self) -> None:
         """Stop listening."""

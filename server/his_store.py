@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, or_, select, update
 
 from server import his_alarms
-from server.his.port import MessageState, StoredMessage
+from server.his.port import MessageState, Outcome, StoredMessage
 from server.storage.schema import hl7_messages as table
 from server.storage.store import Store, UnitOfWork
 
 _MAX_CODE = 200
+_INSERT = insert(table)
+_SAME = (
+    select(table)
+    .where(*(table.c[name] == bindparam(name) for name in ("direction", "sender", "control_id")))
+    .order_by(table.c.n)
+    .limit(1)
+)
 _PUT_ASIDE = frozenset({MessageState.ERROR, MessageState.REJECTED})
 
 
@@ -24,44 +31,9 @@ class SqlMessageStore:
         self._store = store
         self._silent_after = silent_after
 
-    def receive(self, message: StoredMessage) -> StoredMessage:
-        """Store an incoming message, or return the one already stored under (sender, control_id)."""
-
-        def run(unit: UnitOfWork) -> StoredMessage:
-            before = _same(unit, message) if message.control_id else None
-            if before is not None:
-                return before
-            _insert(unit, message)
-            return message
-
-        return self._store.write(run)
-
-    def settle(
-        self, message_id: str, *, state: MessageState, ack: bytes, error_code: str = "", detail: str = ""
-    ) -> None:
-        """Write what became of an incoming message, and the answer that will be sent.
-
-        One that was put aside raises an alarm in the same transaction, so that no crash leaves it unseen.
-        """
-        values = {"state": state.value, "ack": ack, "error_code": error_code[:_MAX_CODE], "detail": detail}
-
-        def run(unit: UnitOfWork) -> None:
-            unit.connection.execute(update(table).where(table.c.id == message_id).values(values))
-            if state in _PUT_ASIDE:
-                his_alarms.put_aside(unit, error_code)
-
-        self._store.write(run)
-
     def enqueue(self, message: StoredMessage) -> bool:
         """Store an outgoing message once per control id; False when it was there already."""
-
-        def run(unit: UnitOfWork) -> bool:
-            if _same(unit, message) is not None:
-                return False
-            _insert(unit, message)
-            return True
-
-        return self._store.write(run)
+        return self._store.write(lambda unit: queue(unit, message))
 
     def due(self, now: datetime, *, limit: int) -> Sequence[StoredMessage]:
         """Outgoing messages in state queued whose next_attempt is None or past, oldest first."""
@@ -126,43 +98,66 @@ class SqlMessageStore:
         return [_message(row) for row in rows]
 
 
+def take_in(unit: UnitOfWork, message: StoredMessage, outcome: Outcome, *, known: str = "") -> None:
+    """Write an incoming message with what became of it; ``known`` is the id it was stored under before.
+
+    One that was put aside raises an alarm in the same transaction, so that no crash leaves it unseen.
+    """
+    settled = {
+        "state": outcome.state.value,
+        "ack": outcome.ack,
+        "error_code": outcome.error_code[:_MAX_CODE],
+        "detail": outcome.detail,
+    }
+    if known:
+        unit.connection.execute(update(table).where(table.c.id == known).values(settled))
+    else:
+        _insert(unit, message, settled)
+    if outcome.state in _PUT_ASIDE:
+        his_alarms.put_aside(unit, outcome.error_code)
+
+
+def stored_as(unit: UnitOfWork, message: StoredMessage) -> StoredMessage | None:
+    """Return the message that is stored under the same sender and control id, if there is one."""
+    return _same(unit, message) if message.control_id else None
+
+
+def queue(unit: UnitOfWork, message: StoredMessage) -> bool:
+    """Store an outgoing message in a transaction of somebody else, once per control id."""
+    if _same(unit, message) is not None:
+        return False
+    _insert(unit, message)
+    return True
+
+
 def _waits_since(unit: UnitOfWork, message_id: str) -> datetime:
     at = unit.connection.scalar(select(table.c.received).where(table.c.id == message_id))
     return at if at is not None else unit.now
 
 
 def _same(unit: UnitOfWork, message: StoredMessage) -> StoredMessage | None:
-    row = unit.connection.execute(
-        select(table)
-        .where(
-            table.c.direction == message.direction,
-            table.c.sender == message.sender,
-            table.c.control_id == message.control_id,
-        )
-        .order_by(table.c.n)
-        .limit(1)
-    ).first()
+    key = {name: getattr(message, name) for name in ("direction", "sender", "control_id")}
+    row = unit.connection.execute(_SAME, key).first()
     return _message(row) if row is not None else None
 
 
-def _insert(unit: UnitOfWork, message: StoredMessage) -> None:
-    unit.connection.execute(
-        insert(table).values(
-            id=message.id,
-            direction=message.direction,
-            control_id=message.control_id,
-            sender=message.sender,
-            type=message.type,
-            received=message.received,
-            state=message.state.value,
-            error_code=message.error_code,
-            detail=message.detail,
-            raw=message.raw,
-            ack=message.ack,
-            attempts=message.attempts,
-            next_attempt=message.next_attempt,
-        )
-    )
+def _insert(unit: UnitOfWork, message: StoredMessage, settled: Mapping[str, object] | None = None) -> None:
+    row = {
+        "id": message.id,
+        "direction": message.direction,
+        "control_id": message.control_id,
+        "sender": message.sender,
+        "type": message.type,
+        "received": message.received,
+        "state": message.state.value,
+        "error_code": message.error_code,
+        "detail": message.detail,
+        "raw": message.raw,
+        "ack": message.ack,
+        "attempts": message.attempts,
+        "next_attempt": message.next_attempt,
+    }
+    unit.connection.execute(_INSERT, {**row, **(settled or {})})
 
 
 def _message(row: Row[Any]) -> StoredMessage:

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import assert_never
 
 from clinical.errors import NotFoundError, WardlinkError
-from clinical.records import CareLevel, Encounter, Generation, Patient
-from server import hospital_times
+from clinical.records import LEAVING, CareLevel, Encounter, Generation, Patient
+from server import hospital_alerts, hospital_blood, hospital_people, hospital_reports, hospital_times
 from server.his.port import (
     AdmitPatient,
     AllergyFact,
@@ -23,16 +23,23 @@ from server.his.port import (
     ChangeOrder,
     Demographics,
     DischargePatient,
+    GatewayAlive,
     HoldOrder,
     HospitalFact,
+    IssueBlood,
     MergePatients,
     MovePatient,
     Place,
     PlaceOrder,
     ReleaseOrder,
+    ReportAlert,
+    ReportMeasurements,
+    ReportResults,
     StopOrder,
+    SwapPatients,
     UpdatePatient,
 )
+from server.hospital_alerts import GatewayWatch
 from server.hospital_codes import CodeTables, UnmappedError
 from server.hospital_orders import changed_order, new_order, order_id
 from server.orders import service as orders
@@ -41,12 +48,29 @@ from server.patients import service as patients
 from server.sites import Site
 from server.storage.store import Store, UnitOfWork
 
+_StayOrOrder = (
+    AdmitPatient
+    | UpdatePatient
+    | MovePatient
+    | SwapPatients
+    | DischargePatient
+    | CancelDischarge
+    | CancelAdmit
+    | MergePatients
+    | PlaceOrder
+    | ChangeOrder
+    | HoldOrder
+    | ReleaseOrder
+    | StopOrder
+)
+
 
 class HospitalFactsService:
     """Applies hospital facts, one message in one transaction."""
 
     def __init__(self, store: Store, site: Site) -> None:
         self._store, self._site = store, site
+        self.gateways = GatewayWatch(store)
 
     def apply(self, fact: HospitalFact) -> Applied:
         """Apply one fact in its own transaction."""
@@ -55,33 +79,58 @@ class HospitalFactsService:
     def apply_all(self, facts: Sequence[HospitalFact]) -> Applied:
         """Apply the facts of one message in one transaction: all of them, or none and the first error."""
 
-        def run(unit: UnitOfWork) -> bool:
-            one, past = (
-                _Application(unit, self._site),
-                [hospital_times.past(fact, unit.now) for fact in facts],
-            )
-            for fact in past:
-                one.apply(fact)
-            return past != list(facts)
+        def run(unit: UnitOfWork) -> str:
+            return self.apply_in(unit, facts)
 
         try:
-            clamped = self._store.write(run)
+            detail = self._store.write(run)
         except UnmappedError as error:
             return Applied(ok=False, code=error.code, detail=error.message)
         except WardlinkError as error:
             code = "busy" if error.code == "storage" else error.code
             return Applied(ok=False, code=code, detail=error.message)
-        return Applied(ok=True, detail=hospital_times.NOTE if clamped else "")
+        return Applied(ok=True, detail=detail)
+
+    def apply_in(self, unit: UnitOfWork, facts: Sequence[HospitalFact]) -> str:
+        """Apply the facts of one message in a unit of work; returns what a person may want to know.
+
+        Raises:
+            WardlinkError: One of them cannot hold; the unit has to be given up as a whole.
+        """
+        one = _Application(unit, self._site, self.gateways)
+        past = [hospital_times.past(fact, unit.now) for fact in facts]
+        for fact in past:
+            one.apply(fact)
+        if past != list(facts):
+            one.notes.append(hospital_times.NOTE)
+        return " ".join(note for note in dict.fromkeys(one.notes) if note)
 
 
 class _Application:
     """The facts of one message, applied in one unit of work."""
 
-    def __init__(self, unit: UnitOfWork, site: Site) -> None:
-        self._unit, self._site = unit, site
+    def __init__(self, unit: UnitOfWork, site: Site, gateways: GatewayWatch) -> None:
+        self._unit, self._site, self._gateways = unit, site, gateways
         self._codes = CodeTables(unit, site)
+        self.notes: list[str] = []
 
-    def apply(self, fact: HospitalFact) -> None:  # noqa: C901 - one line per kind of fact
+    def apply(self, fact: HospitalFact) -> None:
+        """Apply one fact."""
+        match fact:
+            case ReportResults():
+                self.notes.append(hospital_reports.resulted(self._unit, self._codes, fact))
+            case ReportMeasurements():
+                self.notes.append(hospital_reports.measured(self._unit, self._codes, fact))
+            case ReportAlert():
+                self.notes.append(hospital_alerts.alerted(self._unit, self._codes, fact))
+            case GatewayAlive():
+                self.notes.append(self._gateways.alive(self._unit, fact))
+            case IssueBlood():
+                hospital_blood.issued(self._unit, self._codes, fact)
+            case _:
+                self._apply_stay_or_order(fact)
+
+    def _apply_stay_or_order(self, fact: _StayOrOrder) -> None:  # noqa: C901 - one line per kind of fact
         match fact:
             case AdmitPatient():
                 self._admit(fact)
@@ -96,7 +145,9 @@ class _Application:
             case CancelAdmit():
                 self._end_stay(fact.mrn, fact.at, "cancelled")
             case MergePatients():
-                raise UnmappedError("merge-needs-person", "two patient numbers have to be joined by a person")
+                self.notes.append(hospital_people.merged(self._unit, fact))
+            case SwapPatients():
+                hospital_people.swapped(self._unit, self._codes, fact)
             case PlaceOrder():
                 self._place(fact)
             case ChangeOrder():
@@ -189,7 +240,7 @@ class _Application:
         stays = [
             one
             for one in self._unit.all(Encounter)
-            if one.patient_id == patient.id and one.status == "finished"
+            if one.patient_id == patient.id and one.status in {"finished", LEAVING}
         ]
         if patients.stay_of(self._unit, patient) is not None or not stays:
             return

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from clinical import frequencies
+from clinical.codes import CODES
 from clinical.errors import WardlinkError
 from clinical.records import Allergy, Label, Patient, Product
 from server.his.port import AllergyFact, ItemFact, Place
@@ -12,11 +13,16 @@ from server.sites import Site
 from server.storage.schema import mappings
 from server.storage.store import UnitOfWork
 
-_ROUTES = frozenset({
+ROUTES = frozenset({
     "PO", "SL", "BU", "NG", "GTT", "PR", "VG", "IH", "TD", "TP", "OP", "OT", "NS", "IV", "IVP", "IVPB", "IM",
     "SC", "ID", "IT", "EPI",
 })  # fmt: skip
 _SEVERITIES = frozenset({"mild", "moderate", "severe", "anaphylaxis"})
+
+
+_MAPPED = select(mappings.c.target).where(
+    mappings.c.system == bindparam("system"), mappings.c.code == bindparam("code")
+)
 
 
 class UnmappedError(WardlinkError):
@@ -30,9 +36,7 @@ class CodeTables:
         self._unit, self._site = unit, site
 
     def _mapped(self, system: str, code: str) -> str | None:
-        return self._unit.connection.scalar(
-            select(mappings.c.target).where(mappings.c.system == system, mappings.c.code == code)
-        )
+        return self._unit.connection.scalar(_MAPPED, {"system": system, "code": code})
 
     def ward(self, place: Place) -> str:
         """Return our word for a ward, whether it is one of ours or not; empty when none was said."""
@@ -52,6 +56,17 @@ class CodeTables:
         if bed not in self._site.wards[ward].beds:
             raise UnmappedError("unmapped-bed", "the hospital's bed code is not in the ward's tables")
         return ward, bed
+
+    def bed_of(self, place: Place) -> tuple[str, str] | None:
+        """Return our ward and bed, or None where a report of devices names none of them."""
+        try:
+            return self.place(place)
+        except UnmappedError:
+            return None
+
+    def observation(self, code: str) -> str:
+        """Return our code of a value a laboratory or a gateway reports; its own where none is known."""
+        return code if code in CODES else self._mapped("observation", code) or code
 
     def product(self, item: ItemFact) -> Product:
         """Return the formulary entry of an order line.
@@ -75,7 +90,7 @@ class CodeTables:
             UnmappedError: The route is not known.
         """
         mapped = self._mapped("route", route) or route.upper()
-        if mapped not in _ROUTES:
+        if mapped not in ROUTES:
             raise UnmappedError("unmapped-route", "the route of the order is not in the ward's tables")
         return mapped
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from clinical.policy import SitePolicy
 from clinical.records import Dose, Encounter, Order, OrderItem, Patient
@@ -48,14 +49,15 @@ def new_order(
     items = tuple(_item(codes, fact, item) for item in fact.items)
     if not items:
         raise UnmappedError("order-empty", "the order has no line to give")
-    infusion = fact.kind == "infusion" or fact.rate_ml_h is not None
+    blood = fact.kind == "transfusion"
+    infusion = blood or fact.kind == "infusion" or fact.rate_ml_h is not None
     return Order(
         id=order_id(fact.placer_id),
         version=1,
         status="active",
         encounter_id=stay.id,
         patient_id=patient.id,
-        kind="infusion" if infusion else "medication",
+        kind="transfusion" if blood else "infusion" if infusion else "medication",
         category=fact.category or _category(fact, frequency),
         items=items,
         route=route,
@@ -70,6 +72,8 @@ def new_order(
         prescriber_name=fact.prescriber_name,
         nurse_verified=bool(fact.verified_by),
         pharmacist_verified=fact.encoded,
+        nurse_verified_by=fact.verified_by,
+        nurse_verified_at=(fact.at or unit.now) if fact.verified_by else None,
         changed_at=fact.at or unit.now,
         placer_id=fact.placer_id,
         filler_id=fact.filler_id,
@@ -145,6 +149,12 @@ def changed_order(unit: UnitOfWork, codes: CodeTables, fact: ChangeOrder, before
 def _verified(before: Order, changed: Order, wanted: PlaceOrder) -> Order:
     """Say who has checked the order as it is now: a check of what it said before does not count for it."""
     nurse, pharmacist = bool(wanted.verified_by), wanted.encoded
+    told: dict[str, Any] = {
+        "nurse_verified_by": wanted.verified_by,
+        "nurse_verified_at": wanted.at if nurse else None,
+    }
+    told |= {"pharmacist_verified_by": "", "pharmacist_verified_at": None}
     if replace(changed, **{name: getattr(before, name) for name in _NOT_CHECKED}) == before:
         nurse, pharmacist = nurse or before.nurse_verified, pharmacist or before.pharmacist_verified
-    return replace(changed, nurse_verified=nurse, pharmacist_verified=pharmacist)
+        told = {name: value for name, value in told.items() if value}
+    return replace(changed, nurse_verified=nurse, pharmacist_verified=pharmacist, **told)

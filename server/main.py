@@ -26,13 +26,15 @@ from clinical.errors import BadInputError
 from server.alarms.clips import Clips
 from server.alarms.to_nodes import AcknowledgementPublisher
 from server.app import create_app
+from server.audit.anchors import Anchors
 from server.context import Context
+from server.fhir.hooks import HookSender
 from server.his_link import HospitalLink
 from server.infusions.flow import FlowWatch
 from server.infusions.targets import TargetPublisher
 from server.ingest.commit import BatchWriter, Written
 from server.ingest.mqtt import PahoBroker
-from server.ingest.port import Broker
+from server.ingest.port import Broker, Packet
 from server.ingest.reader import AsyncioBroker
 from server.ingest.service import Ingest
 from server.listening import Listener, addresses, listeners_of, until_started
@@ -111,11 +113,15 @@ class WardServer:
         )
         self._targets = TargetPublisher(loop, self._publish_retained, site.policy, lambda: self._nodes)
         self._seconds = 0
+        self._ticker: Ticker | None = None
         self.app = create_app(self._context())
         self._listen()
 
     def _context(self) -> Context:
-        probes: dict[str, Callable[[], dict[str, Any]]] = {"his": self.his.state}
+        probes: dict[str, Callable[[], dict[str, Any]]] = {
+            "his": self.his.state,
+            "ticker": lambda: self._ticker.state() if self._ticker is not None else {"ok": True},
+        }
         if self.ingest is not None:
             probes["ingest"] = self.ingest.state
             probes["broker"] = lambda: {"ok": self._broker is not None and self._broker.connected}
@@ -128,7 +134,13 @@ class WardServer:
             probes=probes,
             take_message=self.his.take_again,
             filed=self._filed,
+            take_packet=self._take_packet if self.ingest is not None else None,
         )
+
+    def _take_packet(self, topic: str, payload: bytes) -> None:
+        """Take a node's message that was put aside once more; its broker has long had its acknowledgement."""
+        if self.ingest is not None:
+            self.ingest.received([Packet(topic, payload, retained=False, token=(0, 0))])
 
     def _filed(self, count: int) -> None:
         """Readings were taken off the worklist."""
@@ -233,8 +245,9 @@ class WardServer:
         storage = self._settings.storage
         retention = timedelta(hours=storage.wave_retention_h)
         keep = {"samples": timedelta(days=storage.sample_retention_d), "waves": retention}
+        anchors = Anchors(self._site.policy.zone, self._settings.server.state_dir)
         gaps = self.ingest.old_gaps if self.ingest is not None else frozenset
-        ticker = Ticker(
+        ticker = self._ticker = Ticker(
             self._store,
             self._site,
             self._watch,
@@ -242,9 +255,10 @@ class WardServer:
             retention,
             gaps,
             self._limits,
-            (self._writer.end_idle, Clips().keep),
+            (self._writer.end_idle, Clips().keep, anchors.tick),
         )
         jobs: dict[str, Callable[[], Awaitable[None]]] = {"ticker": ticker.run, "teller": self.his.run_teller}
+        jobs["fhir-hooks"] = HookSender(self._store, self._site, self._settings.fhir).run
         jobs["retention"] = Retention(self._store, keep).run
         if self.ingest is not None:
             jobs["ingest"] = self.ingest.run

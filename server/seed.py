@@ -6,6 +6,7 @@
     [[people]]        id, name, name_latin, roles, badge, pin_hash (or, in a Demo ward only, pin)
     [[nodes]]         id, beds                        which beds a bedside node serves
     [[devices]]       id, kind, profile, label, serial, bed   (bed: mounted there, follows who lies there)
+    [[screens]]       id, name = {zh, en}, ward       wall screens that are missed when they say nothing
     [[products]]      a formulary entry as clinical.records.Product, strengths as {value, unit}
     [mappings.SYSTEM] CODE = TARGET                   the hospital's codes: ward, bed, drug, route,
                                                       frequency, unit, allergy
@@ -29,6 +30,7 @@ from clinical.exchange import Ward
 from clinical.policy import SitePolicy
 from clinical.records import Device, Generation, Label, Practitioner, Product
 from server import sites
+from server.live.screens import WallScreen, WallScreens
 from server.people.service import hash_pin
 from server.people.store import add_credential
 from server.sites import Site
@@ -82,6 +84,14 @@ class DeviceSeed(_Table):
     bed: str = ""
 
 
+class ScreenSeed(_Table):
+    """One wall screen that somebody would miss; its page is opened with ``?screen=`` and this id."""
+
+    id: str = Field(min_length=1, max_length=32, pattern=r"^[0-9A-Za-z._-]+$")
+    name: Label
+    ward: str = ""  # the ward of this file when not said
+
+
 class Seed(_Table):
     """The whole file."""
 
@@ -89,6 +99,7 @@ class Seed(_Table):
     people: tuple[PersonSeed, ...]
     nodes: tuple[NodeSeed, ...] = ()
     devices: tuple[DeviceSeed, ...] = ()
+    screens: tuple[ScreenSeed, ...] = ()
     products: tuple[dict[str, Any], ...] = ()
     mappings: dict[str, dict[str, str]] = {}
 
@@ -128,6 +139,7 @@ def _check(seed: Seed) -> None:
         raise BadInputError(
             "seed-bed", f"the ward file names a bed that the ward does not have: {strangers[0]}"
         )
+    _check_screens(seed)
     for person in seed.people:
         if person.pin and seed.ward.generation is not Generation.DEMO:
             raise BadInputError(
@@ -139,6 +151,15 @@ def _check(seed: Seed) -> None:
         ZoneInfo(seed.ward.zone)
     except (OSError, ValueError, KeyError) as error:
         raise BadInputError("seed-zone", "ward.zone is an IANA time zone such as Asia/Shanghai") from error
+
+
+def _check_screens(seed: Seed) -> None:
+    names = [screen.id for screen in seed.screens]
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if twice:
+        raise BadInputError("seed-screen", f"the ward file names the screen {twice} twice")
+    if any(screen.ward not in {"", seed.ward.id} for screen in seed.screens):
+        raise BadInputError("seed-screen", "a screen of the ward file shows another ward; leave out its ward")
 
 
 def products(seed: Seed) -> list[Product]:
@@ -183,6 +204,9 @@ def plant(store: Store, seed: Seed, policy: SitePolicy) -> Site:
         generations={ward.id: seed.ward.generation},
         policy=policy,
         policy_document=policy.to_dict(),
+        screens=WallScreens(
+            WallScreen(id=screen.id, ward=ward.id, display=screen.name) for screen in seed.screens
+        ),
     )
     formulary = products(seed)
     hashes = {person.id: person.pin_hash or hash_pin(person.pin) for person in seed.people}

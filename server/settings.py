@@ -18,6 +18,8 @@ from pydantic_settings import (
 )
 
 from clinical.errors import BadInputError
+from server.fhir.settings import Fhir
+from server.people.settings import Access
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -111,6 +113,8 @@ class ServerSettings(BaseSettings):
     storage: Storage
     mqtt: Mqtt = Mqtt()
     his: His = His()
+    fhir: Fhir = Fhir()
+    access: Access = Access()
     ward: WardFiles
 
     @classmethod

@@ -1,9 +1,9 @@
-"""What the ward is, as loaded from the seed: its name, beds, policy and code tables."""
+"""What the ward is, as loaded from the seed: its name, beds, wall screens, policy and code tables."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from clinical.errors import NotFoundError
 from clinical.exchange import Ward
 from clinical.policy import SitePolicy
 from clinical.records import Generation
+from server.live.screens import WallScreen, WallScreens
 from server.storage import schema
 from server.storage.codec import to_text
 from server.storage.store import insert_into
@@ -26,6 +27,7 @@ class Site:
     generations: dict[str, Generation]  # ward → what its bedside data are
     policy: SitePolicy
     policy_document: dict[str, Any]
+    screens: WallScreens = field(default_factory=WallScreens, compare=False)  # and when each was heard
 
     def ward(self, ward_id: str) -> Ward:
         """Return one ward.
@@ -55,6 +57,7 @@ def load(connection: Connection) -> Site | None:
         generations=msgspec.json.decode(rows["generations"], type=dict[str, Generation]),
         policy=SitePolicy.from_dict(document),
         policy_document=document,
+        screens=WallScreens(msgspec.json.decode(rows.get("screens", "[]"), type=list[WallScreen])),
     )
 
 
@@ -64,6 +67,7 @@ def save(connection: Connection, site: Site) -> None:
         "wards": to_text(list(site.wards.values())),
         "generations": to_text(site.generations),
         "policy": to_text(site.policy_document),
+        "screens": to_text(list(site.screens.registered)),
     }
     statement = insert_into(connection, "meta")
     connection.execute(

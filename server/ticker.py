@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
-import structlog
 from sqlalchemy import delete
 
-from clinical import alarms as machine
 from clinical import windows
-from clinical.alarms import EffectKind
-from clinical.errors import UnavailableError
 from clinical.records import FLOWING, PRESENT, Alarm, AlarmPriority, Encounter, Flow, Infusion, Order, Task
+from server.alarms import escalation
 from server.alarms import service as alarms
+from server.assignments import service as assignments
 from server.chart.tidy import tidy_chart
+from server.devices import leaving
 from server.infusions.flow import FlowWatch
+from server.live.silent import SilentScreens
 from server.nodes.silent import SilentNodes
 from server.observations.limits import LimitWatch
 from server.observations.warning import EarlyWarning
@@ -26,10 +27,11 @@ from server.storage.codec import TYPE_OF, Record
 from server.storage.picture import patient_of
 from server.storage.store import Store, UnitOfWork
 from server.tasks import service as tasks
+from server.timed import Rule, Timed
 from server.verbal_orders import service as verbal_orders
+from server.verbal_orders import spoken
 from server.worklist import service as worklist
 
-log = structlog.get_logger(__name__)
 TICK_S = 1.0
 _EXTEND_EVERY, _TIDY_EVERY = timedelta(minutes=10), timedelta(minutes=5)
 _KEEP_FINISHED, _KEEP_ALARMS = timedelta(hours=48), timedelta(hours=12)
@@ -57,60 +59,62 @@ class Ticker:
         self._warning = EarlyWarning()
         self._gaps = gaps
         self._store, self._site, self._watch = store, site, watch
-        self._each_minute, self._minute = each_minute, store.clock()
+        self._each_minute = each_minute
         self._each_second, self._wave_retention = each_second, wave_retention
-        self._before = store.clock()
-        self._silent = SilentNodes(self._before)
-        self._extended = self._tidied = self._before
+        began = store.clock()
+        self._silent = SilentNodes(began)
+        self._screens = SilentScreens(
+            site.screens, site.generations, timedelta(seconds=site.policy.screen_silent_s), began
+        )
+        self._timed = Timed(self._rules(), began)
+
+    def _rules(self) -> tuple[Rule, ...]:
+        policy, site = self._site.policy, self._site
+        each_minute = (
+            Rule(name=f"minute-{number}", apply=work, every=_MINUTE)
+            for number, work in enumerate(self._each_minute, 1)
+        )
+        return (
+            Rule(name="tasks", apply=self._advance),
+            Rule(name="flow", apply=self._watch.tick),
+            Rule(name="limits", apply=self._limits.tick),
+            Rule(name="care", apply=lambda unit: worklist.tick(unit, site)),
+            Rule(name="warning", apply=self._warning.tick),
+            Rule(name="verbal-orders", apply=lambda unit: verbal_orders.tick(unit, site)),
+            Rule(name="spoken", apply=lambda unit: spoken.tick(unit, site)),
+            Rule(name="nodes", apply=self._silent.tick),
+            Rule(name="screens", apply=self._screens.tick),
+            Rule(name="gaps", apply=self._note_gaps),
+            Rule(name="escalation", apply=lambda unit: escalation.tick(unit, policy)),
+            Rule(name="minutes", apply=lambda unit: keeper.remake(unit.connection), every=_MINUTE),
+            *each_minute,
+            Rule(name="plan", apply=lambda unit: tasks.extend(unit, policy), every=_EXTEND_EVERY),
+            Rule(name="tidy", apply=lambda unit: tidy(unit, self._wave_retention), every=_TIDY_EVERY),
+        )
 
     async def run(self) -> None:
-        """Tick until cancelled; a store that does not answer is tried again with the next tick."""
+        """Tick until cancelled; what fails is tried again with the next tick and stops nothing else."""
         while True:
-            try:
-                await self._store.write_async(self.step)
-            except UnavailableError:
-                log.warning("tick-skipped")
-            for follower in self._each_second:
-                follower()
+            await self.tick()
             await asyncio.sleep(TICK_S)
 
-    def step(self, unit: UnitOfWork) -> None:
-        """Let time pass since the last step."""
-        for task in tasks.advance(unit):
-            self._missed(unit, task)
-        self._watch.tick(unit)
-        self._limits.tick(unit)
-        worklist.tick(unit, self._site)
-        self._warning.tick(unit)
-        verbal_orders.tick(unit, self._site)
-        self._silent.tick(unit)
-        self._note_gaps(unit)
-        self._step_alarms(unit)
-        if unit.now - self._minute >= _MINUTE:
-            self._minute = unit.now
-            keeper.remake(unit.connection)
-            for work in self._each_minute:
-                work(unit)
-        if unit.now - self._extended >= _EXTEND_EVERY:
-            self._extended = unit.now
-            tasks.extend(unit, self._site.policy)
-        if unit.now - self._tidied >= _TIDY_EVERY:
-            self._tidied = unit.now
-            tidy(unit, self._wave_retention)
-        self._before = unit.now
+    async def tick(self) -> None:
+        """Let time pass since the last tick, each rule in a transaction of its own."""
+        await self._timed.turn(self._store)
+        for follower in self._each_second:
+            follower()
 
-    def _missed(self, unit: UnitOfWork, task: Task) -> None:
-        alarms.begin(
-            unit,
-            alarms.Condition(
-                condition="dose-missed",
-                priority=AlarmPriority.LOW,
-                at=unit.now,
-                encounter_id=task.encounter_id,
-                generation=alarms.generation_of(unit, task.patient_id),
-                subject=task.id,
-            ),
-        )
+    def step(self, unit: UnitOfWork) -> None:
+        """Let time pass since the last step, in one transaction: for a ward that runs in fast time."""
+        self._timed.apply_all(unit)
+
+    def state(self) -> dict[str, Any]:
+        """How the timed rules are, for health."""
+        return self._timed.state(self._store.clock())
+
+    def _advance(self, unit: UnitOfWork) -> None:
+        for task in tasks.advance(unit):
+            tasks.tell_missed(unit, task)
 
     def _note_gaps(self, unit: UnitOfWork) -> None:
         """Alarm while a node holds back numbers that were asked for: something between it and us is lost."""
@@ -130,23 +134,6 @@ class Ticker:
             if alarm.params.get("subject") not in holding:
                 alarms.end(unit, alarm, unit.now)
 
-    def _step_alarms(self, unit: UnitOfWork) -> None:
-        for alarm in list(unit.all(Alarm)):
-            if not alarms.is_open(alarm):
-                continue
-            step = machine.tick(alarm, unit.now, self._before, self._site.policy)
-            told = [effect.to for effect in step.effects if effect.kind is EffectKind.ESCALATED]
-            if step.alarm is not None:
-                unit.put(alarms.escalated(step.alarm, told))
-            for to in told:
-                unit.audit(
-                    "alarm-escalate",
-                    actor=alarms.SERVER,
-                    entity=f"alarm:{alarm.id}",
-                    patient=alarm.patient_id,
-                    detail=to,
-                )
-
 
 def tidy(unit: UnitOfWork, wave_retention: timedelta) -> None:
     """Take what is long over out of the picture (the store keeps it) and drop waves past their retention."""
@@ -162,6 +149,7 @@ def tidy(unit: UnitOfWork, wave_retention: timedelta) -> None:
         if over and _before(task.changed_at, unit.now - _KEEP_FINISHED):
             unit.retire(Task, task.id)
     tidy_chart(unit, _KEEP_FINISHED)
+    assignments.tidy(unit, _KEEP_FINISHED)
     _tidy_stays(unit)
     _tidy_doors(unit)
     keeper.keep(unit.connection, unit.now, samples=KEEP_SAMPLES, waves=wave_retention)
@@ -171,6 +159,8 @@ def _tidy_stays(unit: UnitOfWork) -> None:
     for stay in list(unit.all(Encounter)):
         if stay.status in PRESENT or not _before(stay.moved_at, unit.now - _KEEP_STAYS):
             continue
+        if leaving.bags(unit, stay.id):
+            continue  # a bag that hangs open is never forgotten
         if any(one.patient_id == stay.patient_id and one.id != stay.id for one in unit.all(Encounter)):
             _retire_stay(unit, stay)
         else:

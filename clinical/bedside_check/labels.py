@@ -29,7 +29,8 @@ def carry(old: Order, new: Order) -> Order:
     """
     label = new.version if _content(old) != _content(new) else max(old.label_version, 1)
     rate = new.version if old.rate_ml_h != new.rate_ml_h else max(old.rate_version, 1)
-    return replace(new, label_version=label, rate_version=rate)
+    drug = new.version if (old.items, old.route) != (new.items, new.route) else old.drug_version
+    return replace(new, label_version=label, rate_version=rate, drug_version=drug)
 
 
 def state(bag: Bag, order: Order) -> str:

@@ -12,8 +12,8 @@ Source: bc-1 §5.2, §5.5 (TIME-BACKDATED).
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
+from clinical import resuscitation
 from clinical.bedside_check.case import Case
 from clinical.bedside_check.model import Finding, Override, OverrideClass, Severity
 
@@ -57,9 +57,7 @@ def _accepts(case: Case, finding: Finding, override: Override) -> bool:
 
 def is_resuscitation(case: Case) -> bool:
     """Tell whether this patient is being resuscitated at the charted time."""
-    called = case.encounter.resuscitation_at if case.encounter is not None else None
-    lasts = timedelta(minutes=case.policy.resuscitation_min)
-    return called is not None and called <= case.at <= called + lasts
+    return case.encounter is not None and resuscitation.lasts(case.encounter, case.at, case.policy)
 
 
 def _is_second(case: Case, person: str) -> bool:

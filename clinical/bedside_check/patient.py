@@ -7,7 +7,7 @@ from datetime import timedelta
 from clinical.bedside_check.case import WRISTBAND, Case, is_stale
 from clinical.bedside_check.model import OverrideClass, Right, Scan, ScanMethod, Severity
 from clinical.identifiers import Identified, Kind, resolve
-from clinical.records import PRESENT, Encounter, Patient
+from clinical.records import LEAVING, PRESENT, Encounter, Patient
 
 PATIENT_SCAN_MAX_MIN = 10
 """A wristband read longer ago, or in the future, must be read again: the nurse may have walked on."""
@@ -102,8 +102,10 @@ def _admitted(case: Case, patient: Patient) -> bool:
         case.add("PT-NOT-ADMITTED", reason=encounter.status if encounter else "no-encounter")
         return False
     case.encounter = encounter
-    if encounter.status == "onleave":
-        case.add("PT-NOT-ADMITTED", severity=Severity.WARN, override=OverrideClass.ACK, reason="onleave")
+    if encounter.status in {"onleave", LEAVING}:
+        case.add(
+            "PT-NOT-ADMITTED", severity=Severity.WARN, override=OverrideClass.ACK, reason=encounter.status
+        )
     _notes(case, patient, encounter)
     case.judged.add(Right.PATIENT)
     return True

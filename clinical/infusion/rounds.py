@@ -43,6 +43,14 @@ def patrol_state(last: datetime, interval_min: float, now: datetime) -> str:
     return "due" if minutes >= interval_min else "ok"
 
 
+def standing(infusion: Infusion, care_level: CareLevel | None, now: datetime, policy: SitePolicy) -> str:
+    """Return how the next look at a bag stands (:func:`patrol_state`), by its newest round."""
+    last = infusion.looked_at
+    if last is None or last < infusion.started_at:
+        return patrol_state(infusion.started_at, policy.patrol_first_min, now)
+    return patrol_state(last, patrol_interval_min(care_level, policy), now)
+
+
 def run_minutes(infusion: Infusion, now: datetime) -> float:
     """Return minutes an infusion has really run: pauses do not count."""
     end = infusion.ended_at or now

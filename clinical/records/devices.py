@@ -47,6 +47,29 @@ class Infusion:
     started_by: str = ""
     paused_s: int = 0  # seconds spent paused so far
     paused_at: datetime | None = None
+    looked_at: datetime | None = None  # the newest round
+    order_version: int = 0  # of the order it was opened under; 0 = not known
+    ordered_rate_ml_h: Decimal | None = None  # what was ordered when the rate was last set; None = not known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfusionEntry:
+    """One thing done with a bag, or one look at it; ``id`` is that of the event that said so."""
+
+    id: str
+    infusion_id: str
+    patient_id: str
+    at: datetime
+    by: str
+    action: str  # start, pause, resume, rate, complete, stop-early, patrol
+    rate_ml_h: Decimal | None = None
+    residual_ml: Decimal | None = None
+    reason: str = ""
+    site_finding: str = ""
+    seen_gtt_min: float | None = None  # counted by eye
+    measured_gtt_min: float | None = None
+    remaining_ml: float | None = None
+    flagged: str = ""  # the rule that stood against it; empty when none did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +112,7 @@ class Association:
     end: datetime | None = None
     infusion_id: str = ""
     by: str = ""
+    release_asked_at: datetime | None = None  # since when it should be off: a person has to confirm it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

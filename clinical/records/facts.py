@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from clinical.care_records import BloodUnit, RunningSkinTest, Specimen, TransfusionEntry
 from clinical.chart_records import Assessment, CriticalValue, FluidRecord, Handover, Round
-from clinical.records.devices import Alarm, Association, Device, Flow, Infusion, Observation
-from clinical.records.orders import Administration, Bag, Order, Product, SkinTest, Task
-from clinical.records.people import Allergy, Encounter, Patient, Practitioner, Wristband
+from clinical.records.devices import Alarm, Association, Device, Flow, Infusion, InfusionEntry, Observation
+from clinical.records.orders import Administration, Bag, LabelPrint, Order, Product, SkinTest, Task
+from clinical.records.people import Allergy, Assignment, Encounter, Patient, Practitioner, Wristband
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class Facts:
     bags: tuple[Bag, ...] = ()
     administrations: tuple[Administration, ...] = ()
     infusions: tuple[Infusion, ...] = ()
+    infusion_entries: tuple[InfusionEntry, ...] = ()
     flows: tuple[Flow, ...] = ()
     devices: tuple[Device, ...] = ()
     associations: tuple[Association, ...] = ()
@@ -41,3 +42,5 @@ class Facts:
     rounds: tuple[Round, ...] = ()
     critical_values: tuple[CriticalValue, ...] = ()
     handovers: tuple[Handover, ...] = ()
+    label_prints: tuple[LabelPrint, ...] = ()
+    assignments: tuple[Assignment, ...] = ()

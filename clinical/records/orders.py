@@ -66,6 +66,7 @@ class Verbal:
     taken_at: datetime
     emergency: bool = False  # the drug was given before the order could be written
     witness: str = ""  # who heard it read back
+    witness_proven: bool = False  # with a PIN of their own; in a resuscitation there may be no time for it
     signed_by: str = ""
     signed_at: datetime | None = None
 
@@ -100,6 +101,10 @@ class Order:
     do_not_give: bool = False
     nurse_verified: bool = False
     pharmacist_verified: bool = False
+    nurse_verified_by: str = ""  # who checked this very content; empty = the hospital did not say
+    nurse_verified_at: datetime | None = None
+    pharmacist_verified_by: str = ""
+    pharmacist_verified_at: datetime | None = None
     changed_at: datetime | None = None
     stopped_at: datetime | None = None
     placer_id: str = ""
@@ -112,6 +117,7 @@ class Order:
     interaction_overridden: bool = False
     label_version: int = 0  # newest version that made printed labels wrong; 0 = not known
     rate_version: int = 0  # newest version that changed only the rate on the label; 0 = not known
+    drug_version: int = 0  # newest version that changed what flows, or by which route; 0 = not known
     taper: tuple[TaperStep, ...] = ()  # doses that change by days from ``start``; empty = one dose
     wear_min: int | None = None  # minutes a patch stays on; None = until the next one is due
     sample: SampleNeed | None = None  # of an order for a sample
@@ -192,8 +198,26 @@ class Bag:
     beyond_use: datetime | None = None
     prepared_by: str = ""
     checked_by: str = ""
-    state: str = "prepared"  # labelled, prepared, checked, running, used, void
+    state: str = "prepared"  # labelled, laid, prepared, checked, running, used, void
     contents: tuple[Content, ...] = ()  # packages that were scanned while it was made up
+    laid_by: str = ""  # who laid its drugs out beside the label
+    laid_at: datetime | None = None
+    prepared_at: datetime | None = None
+    checked_at: datetime | None = None
+    unscanned: str = ""  # why it was checked without scanned packages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelPrint:
+    """The newest print of one label: which one it is, when, by whom; the store keeps the earlier ones."""
+
+    id: str  # "{kind}/{subject}"
+    kind: str  # wristband, bag, oral, tube, bed
+    subject: str  # stay, bag, sample, or place of the bed
+    serial: int  # 1 for the first print, one more with every further one
+    at: datetime
+    by: str
+    patient_id: str = ""  # empty: a label of a place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +228,8 @@ class Administration:
     task_id: str
     order_id: str
     patient_id: str
-    outcome: str  # given, partial, held, refused, not-given, running, completed, …; removed, effect
+    # given, partial, held, refused, not-given, running, completed, …; removed, effect; entered-in-error
+    outcome: str
     at: datetime
     operator: str
     ingredients: tuple[tuple[str, Dose], ...] = ()  # ingredient code, amount given
@@ -214,6 +239,12 @@ class Administration:
     reason: str = ""
     witness: str = ""
     flagged: str = ""  # accepted-exception, duplicate, or empty
+    spoken_by: str = ""  # doctor on whose word alone it was done; a prescriber acknowledges it afterwards
+    acknowledged_by: str = ""
+    acknowledged_at: datetime | None = None
+    corrected_by: str = ""  # who corrected it last; the store keeps what it said before
+    corrected_at: datetime | None = None
+    correction: str = ""  # why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,10 +37,24 @@ class Practitioner:
     name_latin: str = ""
     roles: tuple[
         str, ...
-    ] = ()  # nurse, charge-nurse, student, instructor, doctor, pharmacist, manager, engineer
+    ] = ()  # nurse, charge-nurse, student, instructor, doctor, pharmacist, manager, engineer, read-only
     badge: str = ""
     active: bool = True
     wards: tuple[str, ...] = ()  # where they work; empty = every ward of the hospital (pharmacist, engineer)
+    revoked_at: datetime | None = None  # sign-ins of before count no more: a handheld forgets PIN and keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One person's beds in one shift, from ``since`` until ``until``; no beds is the ward as a whole."""
+
+    id: str  # "{ward}/{since}/{practitioner}"
+    ward: str
+    practitioner_id: str
+    since: datetime
+    until: datetime
+    beds: tuple[str, ...] = ()
+    by: str = ""  # who divided the beds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +77,11 @@ class Patient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encounter:
-    """One stay. ``status`` is FHIR: planned, in-progress, onleave, finished, cancelled."""
+    """One stay. ``status`` is FHIR: planned, in-progress, onleave, finished, cancelled; or *leaving*.
+
+    Leaving: the hospital has ended the stay, but a device or a bag of it has not been confirmed as off. The
+    patient is still watched; the bed is free for another, and then ``bed`` is empty.
+    """
 
     id: str
     patient_id: str
@@ -78,11 +96,14 @@ class Encounter:
     risks: tuple[str, ...] = ()  # fall, pressure, fasting, isolation
     moved_at: datetime | None = None  # last transfer
     transfusion_consent_at: datetime | None = None  # when consent to transfusion was signed
-    resuscitation_at: datetime | None = None  # when a doctor called the resuscitation that may still last
+    resuscitation_at: datetime | None = None  # when the newest resuscitation was called
+    resuscitation_until: datetime | None = None  # when it ends, or was ended; None = by time alone
+    leaves_as: str = ""  # of one that is leaving: its status once everything is off
 
 
-PRESENT = frozenset({"in-progress", "onleave"})
-"""Statuses of a stay that is not over: the person is a patient of the ward."""
+LEAVING = "leaving"
+PRESENT = frozenset({"in-progress", "onleave", LEAVING})
+"""Statuses of a stay that is not over: the person is a patient of the ward, or still on its devices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

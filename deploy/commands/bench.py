@@ -21,6 +21,7 @@ from clinical.errors import BadInputError, UnavailableError
 BENCHES: dict[str, str] = {
     "clinical": "bedside check, GS1 parser and drop estimator, beside plain variants",
     "edge": "one node with 30 simulated BLE and 4 serial devices: CPU, memory, delay; decoding side by side",
+    "his": "hospital messages a second, committed before they are answered, on one connection and on ten",
     "store": "what people ask a store with a hospital's month in it, beside the query budgets; both stores",
     "path": "beds, broker, server, store and screens as one: cost, delay and losses, beside a naive server",
     "peers": "Node-RED and thingsboard-gateway with the same beds, beside our path",
@@ -39,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=sorted(BENCHES), help=listed)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--beds", type=int, help="beds that send, or are in the store (path, store)")
-    parser.add_argument("--seconds", type=int, help="how long is measured (path only)")
+    parser.add_argument("--seconds", type=int, help="how long is measured (path, his)")
     parser.add_argument("--store", choices=("sqlite", "postgresql"), help="the store (path, store)")
     parser.add_argument(
         "--reader", choices=("paho", "asyncio"), help="the server's broker client (path only)"

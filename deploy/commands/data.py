@@ -6,8 +6,8 @@ All but restore work while the server runs.
 
     wardlink data verify --config server.toml          # audit chain, schema, facts, committed intervals
     wardlink data export --config server.toml --to DIR # one JSON Lines file per table, with a manifest
-    wardlink data backup --config server.toml --to FILE # SQLite only: a consistent copy, then verified
-    wardlink data restore --config server.toml --from FILE  # SQLite only, the server stopped
+    wardlink data backup --config server.toml --to FILE # a consistent copy (PostgreSQL: a dump), verified
+    wardlink data restore --config server.toml --from FILE  # the server stopped; what was there is kept
 """
 
 from __future__ import annotations
@@ -34,27 +34,33 @@ def run(args: argparse.Namespace) -> int:
     """Run one action; exit 1 when the data are not what they should be."""
     from clinical.errors import BadInputError
     from server import settings
-    from server.storage import care
+    from server.audit import anchors
+    from server.storage import care, dumps
     from server.storage.engine import address
 
-    storage = settings.read(args.config).storage
-    url = address(storage.url, storage.pg_schema)
+    known = settings.read(args.config)
+    url = address(known.storage.url, known.storage.pg_schema)
     if args.action == "verify":
-        return _show(args, care.verify(url))
+        return _show(args, care.verify(url, known.server.state_dir / anchors.FILE))
     if args.action == "restore":
         return _restore(args, url)
     if args.to is None:
         raise BadInputError("usage", "say where to: --to PATH")
-    return _show(args, care.export(url, args.to) if args.action == "export" else care.backup(url, args.to))
+    if args.action == "export":
+        return _show(args, care.export(url, args.to))
+    copy = dumps.backup if url.startswith("postgresql") else care.backup
+    return _show(args, copy(url, args.to))
 
 
 def _restore(args: argparse.Namespace, url: str) -> int:
     from clinical.errors import BadInputError
+    from server.storage import dumps
     from server.storage.restore import restore
 
     if args.source is None:
         raise BadInputError("usage", "say which backup: --from FILE")
-    return _show(args, restore(url, args.source, force=args.force))
+    put = dumps.restore if url.startswith("postgresql") else restore
+    return _show(args, put(url, args.source, force=args.force))
 
 
 def _show(args: argparse.Namespace, report: dict[str, Any]) -> int:

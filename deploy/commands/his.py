@@ -8,6 +8,7 @@ import json
 import signal
 import ssl
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import structlog
 
 from clinical.errors import BadInputError
-from server.his.explain import explain
+from deploy.commands import his_tables
+from server.his.conformance import markdown
+from server.his.explain import explain, lacking
 from server.his.mllp import MllpClient, MllpServer, MllpSettings, serve
 from server.his.reading import Site
 from server.his.samples import load
@@ -46,6 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     about.add_argument("file", type=Path, metavar="FILE")
     about.add_argument("--lang", choices=["zh", "en"], default="en")
     about.add_argument("--tables", type=Path, metavar="TOML", help="the site's own mapping tables")
+    about.add_argument("--config", type=Path, metavar="TOML", help="also say which codes this ward lacks")
+    his_tables.configure(actions)
+    actions.add_parser("conformance", help="what is taken and sent, as Markdown tables", allow_abbrev=False)
     for action in (send, listen, about):
         action.add_argument("--json", action="store_true", help="one JSON document")
         action.add_argument("--zone", default="Asia/Shanghai", help="zone of times without an offset")
@@ -57,7 +63,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    return {"send": _send, "listen": _listen, "explain": _explain}[args.action](args)
+    doers = {
+        "send": _send,
+        "listen": _listen,
+        "explain": _explain,
+        "conformance": _conformance,
+        "map": his_tables.run_map,
+        "reconcile": his_tables.run_reconcile,
+    }
+    return doers[args.action](args)
+
+
+def _conformance(args: argparse.Namespace) -> int:
+    del args
+    print(markdown(), end="")
+    return 0
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -152,13 +172,29 @@ def _explain(args: argparse.Namespace) -> int:
     tables = shipped().with_site(args.tables) if args.tables else shipped()
     site = Site(zone=_zone(args.zone), tables=tables)
     messages = load(args.file, now=datetime.now(UTC), zone=site.zone)
+    if args.config is not None:
+        site = replace(site, tables=his_tables.tables_of(args.config))
     results = [explain(message, site) for message in messages]
+    if args.config is not None:
+        results = [
+            _on_the_ward(result, raw, args.config) for result, raw in zip(results, messages, strict=True)
+        ]
     if args.json:
         print(json.dumps(results[0] if len(results) == 1 else results, ensure_ascii=False, indent=2))
     else:
         for result in results:
             _print_explained(result, args.lang)
     return 0
+
+
+def _on_the_ward(result: dict[str, Any], raw: bytes, config: Path) -> dict[str, Any]:
+    """Add which codes of a message the ward's tables lack: with one of them it would be refused."""
+    from server import hospital_maps
+
+    with his_tables.reading(config) as (connection, site):
+        missing = hospital_maps.missing_in(raw, hospital_maps.Known(connection, site))
+    codes = [{"system": system, "code": code} for system, code, _ in sorted(missing)]
+    return lacking(result, codes)
 
 
 def _print_explained(result: dict[str, Any], language: str) -> None:

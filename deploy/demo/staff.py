@@ -70,12 +70,15 @@ class Colleague:
         return str((await self.ask("POST", "/sessions/one-time-codes"))["code"])
 
     async def prepare(self, task_id: str) -> Bag:
-        """Label and prepare the bag of a task."""
-        return msgspec.convert(await self.ask("POST", f"/tasks/{task_id}/bags"), Bag)
+        """Label the bag of a task, lay its drugs out and make it up."""
+        bag = msgspec.convert(await self.ask("POST", f"/tasks/{task_id}/bags"), Bag)
+        await self.ask("POST", f"/bags/{bag.id}/laid")
+        return msgspec.convert(await self.ask("POST", f"/bags/{bag.id}/prepared"), Bag)
 
     async def check(self, bag: Bag) -> Bag:
         """Check a bag that somebody else prepared."""
-        return msgspec.convert(await self.ask("POST", f"/bags/{bag.id}/check"), Bag)
+        how = {"unscanned": "ready-made"}
+        return msgspec.convert(await self.ask("POST", f"/bags/{bag.id}/check", json=how), Bag)
 
 
 async def prepare_bags(preparer: Colleague, checker: Colleague) -> dict[str, Bag]:

@@ -21,7 +21,7 @@ from clinical.errors import (
 )
 from clinical.exchange import Changes, CheckAnswer, Event, Outcome
 from pda_app import wire
-from pda_app.ports import CalledValue, ObservedSet, SecondPin, SignedIn
+from pda_app.ports import SecondPin, SignedIn
 
 _FAMILIES: dict[int, type[WardlinkError]] = {
     401: RefusedError,
@@ -113,14 +113,6 @@ class HttpApi:
         if [outcome.event_id for outcome in outcomes] != [event.id for event in events]:
             raise BadInputError("not-understood", "the server's outcomes do not belong to the events sent")
         return outcomes
-
-    async def chart(self, encounter_id: str, observed: ObservedSet) -> None:
-        """Write observations down."""
-        await self._call("POST", f"/encounters/{encounter_id}/observations", content=wire.encode(observed))
-
-    async def call_in(self, called: CalledValue) -> None:
-        """Hand over a critical value that was read back."""
-        await self._call("POST", "/critical-values", content=wire.encode(called))
 
     async def close(self) -> None:
         """Give up the connections."""

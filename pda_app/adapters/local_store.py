@@ -97,6 +97,16 @@ class EncryptedStore:
         """Keep failures and blocking of one person."""
         await self._do(lambda: self._write(lambda db: self._put_person(db, person)))
 
+    async def forget_person(self, badge: str) -> None:
+        """Destroy what lets a person in without the server: the verifier, and the ward key of their PIN."""
+        name = (self._person_name(badge),)
+
+        def work(database: sqlite_utils.Database) -> None:
+            for forget in ("DELETE FROM people WHERE name = ?", "DELETE FROM wraps WHERE name = ?"):
+                database.execute(forget, name)
+
+        await self._do(lambda: self._write(work))
+
     async def unlock(self, badge: str, pin: str) -> bool:
         """Open the ward compartment with a PIN."""
         return await self._do(lambda: self._unlock(badge, pin))

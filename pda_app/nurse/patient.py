@@ -5,7 +5,7 @@ from __future__ import annotations
 from kivy.properties import StringProperty
 
 from pda_app.presenters.states import PatientState
-from pda_app.widgets.base import Card, Col
+from pda_app.widgets.base import Card, Col, Row
 from pda_app.widgets.lists import StateChip
 from pda_app.widgets.page import Body, Page
 from pda_app.widgets.state import StateProperty
@@ -30,6 +30,18 @@ class PatientBody(Body):
 
 class TasksCard(Card):
     """What is open for this patient."""
+
+    item = StateProperty(None)
+
+
+class ResuscitationRow(Row):
+    """Calls a resuscitation, or ends it."""
+
+    item = StateProperty(None)
+
+
+class ReleaseRow(Row):
+    """Confirms that devices are off."""
 
     item = StateProperty(None)
 

@@ -32,7 +32,7 @@ class SignInPage(Page):
         super().__init__(**kwargs)
         self.fbind("state", self._prompt)
         self.fbind("height", self._measure)
-        tr.bind(t=self._prompt)
+        tr.follow(self._prompt, "t")
         self._prompt()
 
     def hear(self, act: str, key: str) -> bool:

@@ -56,6 +56,8 @@ ACTS: Mapping[str, Act] = MappingProxyType(
         "task": lambda logic, key: logic.open_task(key),
         "form": lambda logic, key: logic.open_form(key),
         "infusion": lambda logic, key: logic.open_infusion(key),
+        "resuscitation": lambda logic, _: logic.patient.resuscitate(),
+        "release": lambda logic, _: logic.patient.release(),
         "scan": lambda logic, _: logic.open_scan_sheet(),
         "close-scan": lambda logic, _: logic.close_scan_sheet(),
         "typed": lambda logic, key: logic.typed(key),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clinical.codes import CODES
-from clinical.records import Alarm, AlarmPriority, Device
+from clinical.records import Alarm, AlarmPriority, Device, Label
 from pda_app.book import Book
 from pda_app.presenters import words
 from pda_app.presenters.states import Msg, Text, Tone
@@ -77,6 +77,9 @@ def _detail(book: Book, alarm: Alarm) -> Text:
         case "given-against-order" | "possible-double-dose":
             rule = parameter(alarm, "code")
             return Msg(f"outcome-code.{rule}") if rule else ""
+        case "screen-silent":
+            named = Label(zh=parameter(alarm, "zh"), en=parameter(alarm, "en"))
+            return named if named.zh and named.en else parameter(alarm, "screen")
         case _:
             device = book.get(Device, alarm.device_id)
             return device.label or device.id if device else parameter(alarm, "node", "handheld")

@@ -92,7 +92,7 @@ class App(ScanSheetFrame):
         self.sign_in = SignIn(desk, self._signed_in)
         self.today = Today(desk)
         self.ward = Ward(desk)
-        self.patient = PatientPage(desk)
+        self.patient = PatientPage(desk, self.ask)
         self.check = MedicationCheck(desk, self._check_done, self.open_scan_sheet)
         self.care = CareStep(
             desk, on_done=self._care_done, on_scan=self.open_scan_sheet, on_infusion=self.open_infusion

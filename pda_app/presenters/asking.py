@@ -65,7 +65,7 @@ async def write(desk: Desk, event: Event) -> bool:
     except WardlinkError as error:
         desk.failed(error)
         return False
-    desk.cue(Cue.RECORDED if desk.sync.link.online else Cue.QUEUED)
+    desk.cue(Cue.RECORDED if desk.sync.link.sends else Cue.QUEUED)
     return True
 
 

@@ -136,7 +136,10 @@ class Desk:
 
     def recorded_text(self) -> Text:
         """That it is recorded, or that it is kept here and sent when the server answers."""
-        return Msg("toast.recorded") if self.sync.link.online else Msg("toast.kept-here")
+        link = self.sync.link
+        return Msg(
+            "toast.recorded" if link.sends else "toast.kept-fault" if link.fault else "toast.kept-here"
+        )
 
     def failed(self, error: WardlinkError) -> None:
         """Say that something was not done, and what to do."""

@@ -12,7 +12,8 @@ from clinical.errors import WardlinkError
 from clinical.exchange import DeviceAssociated, Event, InfusionChanged, PatrolRecorded
 from clinical.infusion import arithmetic
 from clinical.infusion.drops import INTERVALS
-from clinical.records import FLOWING, Device, Flow, Infusion, InfusionState, Order, Patient
+from clinical.infusion.ordered import rate_has_changed
+from clinical.records import ENDED, FLOWING, Device, Flow, Infusion, InfusionState, Order, Patient
 from pda_app.book import FlowPoint
 from pda_app.ids import uuid7
 from pda_app.ports import Cue
@@ -125,7 +126,7 @@ class InfusionRound(Observable[RoundState]):
         self.refresh()
 
     def mode(self, code: str) -> None:
-        """Complete, pause, resume or stop early."""
+        """Complete, pause, resume, set the new rate that was ordered, or stop early."""
         self._change(mode=code)
 
     def residual(self, text: str) -> None:
@@ -141,10 +142,13 @@ class InfusionRound(Observable[RoundState]):
         infusion, sheet = self._infusion(), self._finish
         if infusion is None or sheet is None or sheet.missing or self._busy or not self._desk.at_work:
             return
+        order = self._desk.book.get(Order, infusion.order_id)
         event = InfusionChanged(
             **self._desk.event_base(),
             infusion_id=infusion.id,
             action=sheet.mode,
+            rate_ml_h=order.rate_ml_h if order is not None and sheet.mode == "rate" else None,
+            order_version=order.version if order is not None else 0,
             residual_ml=sheet.residual_ml if sheet.mode in {"complete", "stop-early"} else None,
             reason=sheet.reason if sheet.mode == "stop-early" else "",
         )
@@ -290,9 +294,11 @@ class InfusionRound(Observable[RoundState]):
             )
             reasons = ReasonSheet(title=Msg("round.why-stop"), hint=Msg("check.required"), choices=choices)
         missing = Msg(f"round.missing-{sheet.missing}") if sheet.missing else ""
-        modes = MODES.get(infusion.state, ())
         return FinishSheet(
-            modes=tuple(Choice(id=one, text=Msg(f"mode.{one}"), selected=one == sheet.mode) for one in modes),
+            modes=tuple(
+                Choice(id=one, text=self._mode(infusion, one), selected=one == sheet.mode)
+                for one in self._modes(infusion)
+            ),
             residual_ml=sheet.residual,
             residual_error=Msg("check.volume-bad") if bad else "",
             reasons=reasons,
@@ -305,10 +311,26 @@ class InfusionRound(Observable[RoundState]):
         infusion = self._infusion()
         if self._finish is None or infusion is None:
             return
-        if "mode" in changes and changes["mode"] not in MODES.get(infusion.state, ()):
+        if "mode" in changes and changes["mode"] not in self._modes(infusion):
             return
         self._finish = replace(self._finish, **changes)
         self.refresh()
+
+    def _modes(self, infusion: Infusion) -> tuple[str, ...]:
+        """What may be done now: nothing goes on under a held or ended order; a new rate is set as ordered."""
+        modes, order = MODES.get(infusion.state, ()), self._desk.book.get(Order, infusion.order_id)
+        if order is None:
+            return modes
+        if order.status == "on-hold" or order.status in ENDED:
+            return tuple(one for one in modes if one != "resume")
+        new = infusion.state is InfusionState.RUNNING and rate_has_changed(infusion, order)
+        return ("rate", *modes) if new else modes
+
+    def _mode(self, infusion: Infusion, mode: str) -> Text:
+        order = self._desk.book.get(Order, infusion.order_id)
+        if mode != "rate" or order is None or order.rate_ml_h is None:
+            return Msg(f"mode.{mode}")
+        return Msg.of("round.set-rate", rate=words.number(order.rate_ml_h, 1))
 
     # --- recording ----------------------------------------------------------------------------------
 
@@ -327,7 +349,7 @@ class InfusionRound(Observable[RoundState]):
         finally:
             self._busy = False
             self.refresh()
-        self._desk.cue(Cue.RECORDED if self._desk.sync.link.online else Cue.QUEUED)
+        self._desk.cue(Cue.RECORDED if self._desk.sync.link.sends else Cue.QUEUED)
         self._message = (done, Tone.OK)
         if isinstance(event, PatrolRecorded):
             self._note_round(event)

@@ -22,6 +22,7 @@ def status_bar(desk: Desk) -> StatusBar:
         connection=_connection(desk),
         data_at=Msg.of("status.data-at", time=desk.hhmm(book.fetched_at)) if book.fetched_at else "",
         clock=_clock(desk),
+        fault=Msg("status.server-fault") if sync.link.fault else "",
         sound=Msg("status.no-sound") if desk.ports.sound.is_silent else "",
         battery_percent=desk.ports.battery.percent(),
         time=desk.hhmm(desk.now()) if desk.ward.id else "",
@@ -33,6 +34,8 @@ def status_bar(desk: Desk) -> StatusBar:
 
 
 def _connection(desk: Desk) -> Connection:
+    if desk.sync.link.fault:
+        return Connection.FAULT
     if not desk.sync.link.online:
         return Connection.OFFLINE if desk.sync.link.silent else Connection.TRYING
     return Connection.ATTENTION if desk.sync.counts.returned else Connection.ONLINE

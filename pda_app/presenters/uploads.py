@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from clinical.errors import WardlinkError
 from clinical.exchange import (
@@ -12,6 +13,8 @@ from clinical.exchange import (
     Event,
     InfusionChanged,
     InfusionStarted,
+    Outcome,
+    ResuscitationChanged,
 )
 from clinical.records import Encounter, Infusion, Order, Patient
 from pda_app.ports import Cue, Returned
@@ -26,7 +29,8 @@ ANSWERS = {
     "refused": ("support-told",),
 }
 _ICONS = {"administration": "medicine", "infusion-started": "infusion", "infusion-changed": "infusion",
-          "patrol": "patrol", "alarm-acknowledged": "alarm", "charted": "instruction"}  # fmt: skip
+          "patrol": "patrol", "alarm-acknowledged": "alarm", "charted": "instruction",
+          "resuscitation": "alarm"}  # fmt: skip
 _SILENT = frozenset({"check-evaluated", "scan-refused"})
 """Events a nurse did not record herself: they are sent, but not listed one by one."""
 
@@ -47,7 +51,7 @@ class Uploads(Observable[UploadsState]):
     def refresh(self) -> None:
         """Draw again from the newest counts."""
         sync = self._desk.sync
-        offline = not sync.link.online
+        offline = not sync.link.sends
         cards = tuple(self._card(one) for one in sync.returned)
         queue = tuple(self._row(one) for one in sync.queue if one.type not in _SILENT)
         self._set(
@@ -55,7 +59,7 @@ class Uploads(Observable[UploadsState]):
                 self.state,
                 counters=self._counters(),
                 note=self._note(),
-                note_detail=Msg("uploads.offline-detail") if offline else "",
+                note_detail=Msg(f"uploads.{self._word()}-detail") if offline else "",
                 note_tone=Tone.WARN if offline else Tone.OK,
                 cards=cards,
                 queue=queue,
@@ -63,11 +67,15 @@ class Uploads(Observable[UploadsState]):
             )
         )
 
+    def _word(self) -> str:
+        return "fault" if self._desk.sync.link.fault else "offline"
+
     def _note(self) -> Text:
-        if self._desk.sync.link.online:
+        link = self._desk.sync.link
+        if link.sends:
             return Msg("uploads.online")
         fetched = self._desk.hhmm(self._desk.book.fetched_at)
-        return self._desk.unread() or Msg.of("uploads.offline", time=fetched)
+        return self._desk.unread() or Msg.of(f"uploads.{self._word()}", time=fetched)
 
     def _counters(self) -> tuple[Counter, ...]:
         counts = self._desk.sync.counts
@@ -103,9 +111,21 @@ class Uploads(Observable[UploadsState]):
                 self._what(one.event),
                 Msg.of("outcome.recorded-at", time=self._desk.hhmm(one.event.at)),
             ),
-            system=Msg.of(f"outcome.{status}-system", why=Msg(f"outcome-code.{code}") if code else ""),
+            system=Msg.of(
+                f"outcome.{status}-system",
+                why=Msg(f"outcome-code.{code}") if code else "",
+                before=self._before(one.outcome),
+            ),
             answers=tuple(Choice(id=answer, text=Msg(f"answer.{answer}")) for answer in ANSWERS[status]),
         )
+
+    def _before(self, outcome: Outcome) -> Text:
+        """Who did the same before, and when, where the server knows."""
+        by, at = outcome.params.get("by", ""), outcome.params.get("at", "")
+        if not by or not at:
+            return ""
+        time = self._desk.hhmm(datetime.fromisoformat(at))
+        return Msg.of("outcome.before", who=self._desk.person_name(by), time=time)
 
     def _row(self, event: Event) -> UploadRow:
         return UploadRow(
@@ -118,10 +138,17 @@ class Uploads(Observable[UploadsState]):
 
     def _patient_id(self, event: Event) -> str:
         if isinstance(event, Charted):
-            lines = (event.fluid, event.assessment, event.round)
-            return next((line.patient_id for line in lines if line is not None), "")
+            lines = (event.fluid, event.assessment, event.round, event.critical)
+            owner = next((line.patient_id for line in lines if line is not None), "")
+            return owner or self._of_stay(event.observed.encounter_id if event.observed else "")
+        if isinstance(event, ResuscitationChanged):
+            return self._of_stay(event.encounter_id)
         order = self._order(event)
         return order.patient_id if order is not None else ""
+
+    def _of_stay(self, encounter_id: str) -> str:
+        stay = self._desk.book.get(Encounter, encounter_id)
+        return stay.patient_id if stay is not None else ""
 
     def _name(self, event: Event) -> str:
         patient = self._desk.book.get(Patient, self._patient_id(event))
@@ -147,7 +174,20 @@ class Uploads(Observable[UploadsState]):
             return words.joined("space", title, words.dose(event.dose), Msg(f"status.{event.outcome}"))
         if isinstance(event, InfusionChanged):
             return words.joined("space", title, Msg(f"mode.{event.action}"))
-        if isinstance(event, Charted) and event.fluid is not None:
-            amount = words.joined("space", words.number(event.fluid.ml), "mL")
-            return words.joined("space", Msg(f"fluid.{event.fluid.kind}"), amount)
+        if isinstance(event, Charted):
+            return _line(event)
+        if isinstance(event, ResuscitationChanged):
+            return Msg(f"resuscitation.{event.action}")
         return title
+
+
+def _line(event: Charted) -> Text:
+    """What was written into the chart, as short as a row has room for."""
+    if event.fluid is not None:
+        amount = words.joined("space", words.number(event.fluid.ml), "mL")
+        return words.joined("space", Msg(f"fluid.{event.fluid.kind}"), amount)
+    if event.observed is not None:
+        return Msg("form.vitals")
+    if event.critical is not None:
+        return words.joined("space", Msg("form.critical"), event.critical.value, event.critical.unit)
+    return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from clinical.records import Alarm, AlarmPriority, Encounter, Patient
+from clinical.records import LEAVING, Alarm, AlarmPriority, Encounter, Patient
 from pda_app.presenters import infusions, tasks, words
 from pda_app.presenters.alarm_words import cause, is_open
 from pda_app.presenters.desk import Desk
@@ -89,7 +89,8 @@ class Ward(Observable[WardState]):
         return words.matches(patient, card.bed, query)
 
     def _cards(self) -> dict[str, BedCard]:
-        stays = {stay.bed: stay for stay in self._desk.book.all(Encounter) if stay.status == "in-progress"}
+        here = {"in-progress", LEAVING}
+        stays = {stay.bed: stay for stay in self._desk.book.all(Encounter) if stay.status in here}
         by_patient: dict[str, list[Standing]] = {}
         for one in tasks.standings(self._desk):
             by_patient.setdefault(one.patient.id, []).append(one)

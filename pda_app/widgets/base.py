@@ -163,7 +163,7 @@ class Surface(BoxLayout):
         draw = Clock.create_trigger(self._draw, -1)
         for name in ("pos", "size", "fill", "edge", "edge_dp", "radius_dp", "is_down"):
             self.fbind(name, draw)
-        th.bind(c=self._draw)
+        th.follow(self._draw, "c")
         draw()
 
     def _draw(self, *_: object) -> None:
@@ -243,6 +243,7 @@ class PressButton(Touch):
     tint = StringProperty("act_ink")
     surface = StringProperty("act")
     busy = BooleanProperty(False)
+    words_high = NumericProperty(0)  # height of its words, pixels
 
 
 class PrimaryButton(PressButton):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kivy.animation import Animation
+from kivy.clock import Clock
 from kivy.properties import BooleanProperty, NumericProperty, StringProperty
 from kivy.uix.boxlayout import BoxLayout
 
@@ -14,6 +14,7 @@ from pda_app.presenters.states import Button, Verdict
 from pda_app.widgets.base import Card, Col, Icon, PressButton, Surface, Touch
 from pda_app.widgets.state import StateProperty
 
+TURN_S, TURN_STEP_S = 1.2, 1 / 30  # once around, and between two pictures of it, in seconds
 WAITING = ("card2", "ink", "loading")
 
 
@@ -25,22 +26,27 @@ class VerdictPanel(Surface):
 
 
 class Spinner_(Icon):  # noqa: N801 - Kivy already has a Spinner, which is a drop-down list
-    """An icon that turns while somebody else is being asked."""
+    """An icon that turns while somebody else is being asked.
+
+    The clock holds it weakly: a screen that is left while it turns is freed, and its turning ends.
+    """
 
     running = BooleanProperty(False)
     angle = NumericProperty(0)
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._turn = Animation(angle=360, duration=1.2)
-        self._turn.repeat = True
+        self._turning = Clock.create_trigger(self._turn, TURN_STEP_S, interval=True)
         self.fbind("running", self._run)
 
     def _run(self, *_: object) -> None:
-        self._turn.cancel(self)
+        self._turning.cancel()
         self.angle = 0
         if self.running:
-            self._turn.start(self)
+            self._turning()
+
+    def _turn(self, seconds: float) -> None:
+        self.angle = (self.angle + 360 * seconds / TURN_S) % 360
 
 
 class RightRow(Surface):

@@ -88,7 +88,7 @@ class CurveBox(Widget):
         draw = Clock.create_trigger(self._draw, -1)
         for name in ("pos", "size", "item"):
             self.fbind(name, draw)
-        th.bind(c=self._draw, fs=self._draw)
+        th.follow(self._draw, "c", "fs")
         draw()
 
     def _draw(self, *_: object) -> None:

@@ -122,7 +122,7 @@ class PinDots(Widget):
         super().__init__(**kwargs)
         for name in ("pos", "size", "total", "filled"):
             self.fbind(name, self._draw)
-        th.bind(c=self._draw)
+        th.follow(self._draw, "c")
         self._draw()
 
     def _draw(self, *_: object) -> None:

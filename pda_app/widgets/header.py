@@ -37,7 +37,7 @@ class DemoBand(AnchorLayout):
 
 
 class ClockStrip(BoxLayout):
-    """Says that the handheld's clock is wrong; empty when it is right."""
+    """Says that the handheld's clock is wrong, or that the server has a fault; empty when all is well."""
 
     text = StringProperty("")
 

@@ -99,7 +99,7 @@ PICTURES: Mapping[str, str] = MappingProxyType({
 CONNECTIONS: Mapping[str, tuple[str, str]] = MappingProxyType({
     Connection.TRYING: ("cloud-sync-outline", "brand_sub"),
     Connection.ONLINE: ("cloud-check-outline", "brand_sub"), Connection.OFFLINE: ("wifi-off", "brand_warn"),
-    Connection.ATTENTION: ("cloud-alert", "brand_warn"),
+    Connection.ATTENTION: ("cloud-alert", "brand_warn"), Connection.FAULT: ("alert-octagon", "brand_warn"),
 })  # fmt: skip
 
 

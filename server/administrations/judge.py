@@ -13,7 +13,8 @@ from clinical.bedside_check import check
 from clinical.bedside_check.model import CheckRequest, CheckResult
 from clinical.bedside_check.snapshot import Snapshot
 from clinical.commit import ACCEPTED, Act, Commit
-from clinical.records import Order, Practitioner, Task, TaskStatus
+from clinical.records import Facts, Order, Practitioner, Task, TaskStatus
+from server.administrations.as_of import Then, facts_as_of
 from server.administrations.history import order_as_of
 from server.sites import Site
 from server.storage.store import UnitOfWork
@@ -29,11 +30,18 @@ def judge(unit: UnitOfWork, site: Site, act: Act, request: CheckRequest) -> Comm
     return commit.judge(act, order=then, task=task, recheck=recheck(unit, site, act, request, then, task))
 
 
-def with_known_roles(unit: UnitOfWork, request: CheckRequest) -> CheckRequest:
-    """Take the roles of operator and witness from the ward's own list; a handheld's word is no proof."""
+def with_known_roles(unit: UnitOfWork, request: CheckRequest, facts: Facts | None = None) -> CheckRequest:
+    """Take the roles of operator and witness from the ward's own list; a handheld's word is no proof.
+
+    Args:
+        unit: The open unit of work.
+        request: What was asked.
+        facts: The ward as it was then; as it is now when left out.
+    """
+    people = {one.id: one for one in facts.practitioners} if facts is not None else {}
 
     def roles(person_id: str) -> tuple[str, ...]:
-        person = unit.get(Practitioner, person_id)
+        person = people.get(person_id) or unit.get(Practitioner, person_id)
         return person.roles if person is not None else ()
 
     operator = replace(request.operator, roles=roles(request.operator.id))
@@ -46,17 +54,20 @@ def with_known_roles(unit: UnitOfWork, request: CheckRequest) -> CheckRequest:
 def recheck(
     unit: UnitOfWork, site: Site, act: Act, request: CheckRequest, order: Order, task: Task
 ) -> CheckResult:
-    """Run the bedside check again for the charted time, on the server's own facts.
-
-    When the order changed after the act, the act is checked against the order it was done under.
-    """
-    ward = next((ward for ward in site.wards if unit.view.entry("orders", order.id)), site.first.id)
-    entry = unit.view.entry("orders", order.id)
-    facts = unit.view.facts(entry.ward if entry and entry.ward else ward)
-    orders = tuple(order if one.id == order.id else one for one in facts.orders)
+    """Run the bedside check again for the charted time, on the server's own facts of that time."""
+    then = Then.of(unit, act.at, request.snapshot_version)
+    facts = facts_then(unit, site, order.patient_id, then)
+    orders = (*(one for one in facts.orders if one.id != order.id), order)
     waiting = replace(task, status=TaskStatus.DUE) if task.status is not TaskStatus.DUE else task
-    tasks = tuple(waiting if one.id == task.id else one for one in facts.tasks)
+    tasks = (*(one for one in facts.tasks if one.id != task.id), waiting)
     facts = replace(facts, orders=orders, tasks=tasks)
     snapshot = Snapshot.of(facts, version=unit.view.version, fetched_at=act.at)
-    asked = replace(with_known_roles(unit, request), now=act.at, task_id=task.id)
+    asked = replace(with_known_roles(unit, request, facts), now=act.at, task_id=task.id)
     return check(asked, snapshot, site.policy)
+
+
+def facts_then(unit: UnitOfWork, site: Site, patient_id: str, then: Then) -> Facts:
+    """Return what the ward of a patient knew when something was done to them."""
+    entry = unit.view.entry("patients", patient_id)
+    facts = unit.view.facts(entry.ward if entry is not None and entry.ward else site.first.id)
+    return facts_as_of(unit, facts, patient_id, then, site.policy)

@@ -6,6 +6,7 @@ receiving side recognises a repeat by the event's id.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -29,14 +30,28 @@ from server.storage.store import Store, UnitOfWork
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """As what an act is told: ``action`` is A add, U update, D delete; each telling has an id of its own."""
+
+    event_id: str
+    action: str
+
+
 def tell_hospital(
-    unit: UnitOfWork, administration: Administration, order: Order | None, infusion: Infusion | None = None
+    unit: UnitOfWork,
+    administration: Administration,
+    order: Order | None,
+    infusion: Infusion | None = None,
+    told: Told | None = None,
 ) -> None:
     """Write down that the hospital has to hear of an act; an act without a known order stays here."""
     patient = unit.get(Patient, administration.patient_id)
     if order is None or patient is None:
         return
     fact = _fact(unit, administration, order, patient, infusion)
+    if told is not None:
+        fact = replace(fact, event_id=told.event_id, action=told.action)
     table = administrations_to_tell
     unit.connection.execute(
         insert(table).values(event_id=fact.event_id, action=fact.action, body=to_text(fact), told=None)

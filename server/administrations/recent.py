@@ -8,13 +8,15 @@ from datetime import timedelta
 import msgspec
 from sqlalchemy import select
 
+from clinical.bedside_check.case import GIVEN
 from clinical.bedside_check.drug import pack_code
 from clinical.bedside_check.snapshot import PackUse, Sighting
 from clinical.identifiers import resolve
-from clinical.records import Dose
+from clinical.records import Administration, Dose
 from server.storage.schema import evaluations, events
 from server.storage.store import UnitOfWork
 
+_USES_UP = GIVEN - {"partial"}
 USED_FOR, SEEN_FOR = timedelta(hours=24), timedelta(minutes=5)
 _WORDS = ("GIVE", "CHECK", "STOP")  # each, so that the index on word and time answers
 
@@ -48,17 +50,19 @@ class _Evaluated(msgspec.Struct):
 def used_packs(unit: UnitOfWork) -> Iterator[PackUse]:
     """What was given out of packs with a serial number within the last day.
 
-    A dose of which only a part was given leaves a rest to give, so it does not count.
+    A dose of which only a part was given leaves a rest to give, so it does not count; nor does one whose
+    record was corrected since to say otherwise.
     """
     since = unit.now - USED_FOR
-    rows = unit.connection.scalars(
-        select(events.c.body).where(
+    rows = unit.connection.execute(
+        select(events.c.id, events.c.body).where(
             events.c.type.in_(("administration", "infusion-started")), events.c.at >= since
         )
     )
-    for body in rows:
-        done = msgspec.json.decode(body, type=_Done)
-        if done.outcome == "given":
+    for row in rows:
+        done = msgspec.json.decode(row.body, type=_Done)
+        now = unit.get(Administration, row.id)
+        if done.outcome == "given" and (now is None or now.outcome in _USES_UP):
             found = (resolve(scan.raw) for scan in done.request.items)
             yield from (PackUse(code=code, dose=done.dose) for one in found if (code := pack_code(one)))
 

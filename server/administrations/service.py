@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from clinical import follow_ups, quantities
 from clinical.bedside_check import check
+from clinical.bedside_check.case import GIVEN
 from clinical.bedside_check.model import (
     CheckRequest,
     CheckResult,
@@ -18,7 +19,7 @@ from clinical.bedside_check.model import (
     Word,
 )
 from clinical.bedside_check.snapshot import Snapshot
-from clinical.commit import ACTING, STATUS_AFTER, Act, Commit
+from clinical.commit import ACCEPTED, ACTING, DUPLICATE, EXCEPTION, STATUS_AFTER, Act, Commit
 from clinical.errors import RefusedError
 from clinical.exchange import (
     AdministrationRecorded,
@@ -26,10 +27,12 @@ from clinical.exchange import (
     CheckEvaluated,
     Event,
     InfusionChanged,
+    InfusionStarted,
     Lease,
     Outcome,
 )
-from clinical.records import Administration, Dose, Order, Product, Task, TaskStatus
+from clinical.identifiers import Kind, resolve
+from clinical.records import Administration, Dose, Order, Patient, Product, Task, TaskStatus
 from clinical.windows import DONE
 from server.administrations import recent
 from server.administrations import store as stored
@@ -44,6 +47,8 @@ from server.tasks.service import settle
 
 LEASE = timedelta(seconds=120)
 LEASED_ACTIONS = ACTING
+Reported = AdministrationRecorded | InfusionStarted
+"""What says that a task was carried out."""
 
 
 def answer(unit: UnitOfWork, site: Site, session: Session, request: CheckRequest, ward: str) -> CheckAnswer:
@@ -146,9 +151,9 @@ def record(unit: UnitOfWork, site: Site, event: AdministrationRecorded) -> Outco
         outcome=event.outcome,
         action=event.request.action,
     )
-    judgement = judge(unit, site, act, event.request)
+    judgement = past_a_lease(unit, event, judge(unit, site, act, event.request))
     task, order = unit.get(Task, event.task_id), unit.get(Order, event.order_id)
-    administration = _administration(unit, event, task, order, judgement)
+    administration = _administration(unit, site, event, task, order, judgement)
     unit.put(administration)
     if task is not None and task.status not in DONE:
         settle(unit, task, STATUS_AFTER.get(event.outcome, TaskStatus.NOT_GIVEN), event.operator)
@@ -162,18 +167,43 @@ def record(unit: UnitOfWork, site: Site, event: AdministrationRecorded) -> Outco
     _audit_act(unit, administration, judgement)
     if event.outcome not in follow_ups.OUTCOMES.values():
         tell_hospital(unit, administration, order)
-    return outcome_of(event.id, judgement)
+    return outcome_of(unit, event, judgement)
 
 
-def outcome_of(event_id: str, judgement: Commit) -> Outcome:
-    """Turn a judgement into what the handheld is told."""
-    return Outcome(event_id=event_id, status=judgement.status, code=judgement.code)
+def outcome_of(unit: UnitOfWork, event: Reported, judgement: Commit) -> Outcome:
+    """Turn a judgement into what the handheld is told; of a duplicate also who did it before, and when."""
+    params: dict[str, str] = {}
+    if judgement.status == DUPLICATE:
+        before = [
+            one
+            for one in unit.all(Administration)
+            if one.task_id == event.task_id and one.outcome in GIVEN and one.id != event.id
+        ]
+        if before:
+            first = min(before, key=lambda one: (one.at, one.id))
+            params = {"by": first.operator, "at": first.at.isoformat()}
+    return Outcome(event_id=event.id, status=judgement.status, code=judgement.code, params=params)
+
+
+def past_a_lease(unit: UnitOfWork, event: Reported, judgement: Commit) -> Commit:
+    """Flag an act that went past somebody else's hold on the task, by a handheld that could have asked.
+
+    What counts is whether the other person held the task when the act was done: a lease that was taken
+    afterwards, while this act waited for the network, stands against nobody.
+    """
+    held = stored.lease_of(unit.connection, event.task_id)
+    if held is None or judgement.status != ACCEPTED or not event.request.handheld.online:
+        return judgement
+    live = held.expires - LEASE <= event.at < held.expires
+    if not live or held.operator == event.operator or held.id == event.lease_id:
+        return judgement
+    return Commit(status=EXCEPTION, code="TASK-LEASED", tell=("nurse", "doctor"))
 
 
 def flag(unit: UnitOfWork, judgement: Commit, administration: Administration) -> None:
     """Alarm nurse and doctor when something stood against what was done."""
     if judgement.status != "accepted":
-        alarms.flagged_act(unit, administration, judgement.status, judgement.code)
+        alarms.flagged_act(unit, administration, judgement.status, judgement.code, judgement.tell)
 
 
 def doubt(unit: UnitOfWork, event: Event, code: str) -> None:
@@ -202,6 +232,7 @@ def _audit_act(unit: UnitOfWork, administration: Administration, judgement: Comm
 
 def _administration(
     unit: UnitOfWork,
+    site: Site,
     event: AdministrationRecorded,
     task: Task | None,
     order: Order | None,
@@ -209,12 +240,12 @@ def _administration(
 ) -> Administration:
     entered = event.request.entered
     gives = event.outcome in {"given", "partial"}
-    dose = event.dose or (order.items[0].dose if order and order.items and gives else None)
+    dose = event.dose or dose_of(order)
     return Administration(
         id=event.id,
         task_id=event.task_id,
         order_id=event.order_id,
-        patient_id=patient_of(task, order),
+        patient_id=patient_of(task, order) or patient_scanned(unit, site, event.request),
         outcome=event.outcome,
         at=event.at,
         operator=event.operator,
@@ -228,11 +259,26 @@ def _administration(
     )
 
 
+def dose_of(order: Order | None) -> Dose | None:
+    """Dose of an order as it is recorded where nothing else is said: that of its first line."""
+    return order.items[0].dose if order is not None and order.items else None
+
+
 def patient_of(task: Task | None, order: Order | None) -> str:
     """Patient of a task, or of its order; empty when neither is known here."""
     if task is not None:
         return task.patient_id
     return order.patient_id if order is not None else ""
+
+
+def patient_scanned(unit: UnitOfWork, site: Site, request: CheckRequest) -> str:
+    """Patient whose wristband was read for an act that nothing else ties to a person; empty when none is."""
+    if request.patient_scan is None:
+        return ""
+    scan = request.patient_scan
+    found = resolve(scan.raw, symbology=scan.symbology, prefixes=site.policy.prefixes)
+    number = found.value if found.kind == Kind.WRISTBAND and found.valid else scan.raw.strip()
+    return next((one.id for one in unit.all(Patient) if one.mrn == number), "")
 
 
 def ingredients_given(

@@ -10,7 +10,6 @@ from sqlalchemy import Connection, insert, select
 
 from clinical.records import Alarm
 from server.storage import schema
-from server.storage.codec import KIND_OF
 from server.storage.store import UnitOfWork
 
 BEFORE, AFTER = timedelta(seconds=30), timedelta(seconds=60)
@@ -85,15 +84,6 @@ def _copy(connection: Connection, alarm: Alarm) -> None:
     ]
     if made:
         connection.execute(insert(clips), made)
-
-
-def ward_of(connection: Connection, alarm_id: str) -> str | None:
-    """Return the ward of an alarm, however long ago it was; None when there was no such alarm."""
-    facts = schema.facts
-    found = connection.scalar(
-        select(facts.c.ward).where(facts.c.kind == KIND_OF[Alarm], facts.c.id == alarm_id)
-    )
-    return None if found is None else str(found)
 
 
 def read(connection: Connection, alarm_id: str) -> list[ClipWave]:

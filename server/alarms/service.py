@@ -7,13 +7,14 @@ change, and the nodes that raised it by command.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from clinical import alarms as machine
 from clinical.exchange import AlarmAcknowledged, Outcome
 from clinical.records import (
+    PRESENT,
     Administration,
     Alarm,
     AlarmPriority,
@@ -24,6 +25,7 @@ from clinical.records import (
     Task,
 )
 from server.alarms import store as sources
+from server.people.service import ACKNOWLEDGING
 from server.storage.store import UnitOfWork
 
 SERVER = "server"
@@ -41,6 +43,8 @@ ONCE = frozenset(
     }
 )
 """Conditions that are a moment, not a state: they are over once a person has seen them."""
+SUPPLY = "supply-failure"
+PHARMACIST = "pharmacist"
 FORMAL = frozenset(
     {
         "check-incomplete", "operator-unproven", "role", "TIME-FUTURE", "other-ward", "second-unproven",
@@ -212,6 +216,13 @@ def acknowledge(unit: UnitOfWork, alarm: Alarm, by: str, at: datetime) -> Alarm:
     return acknowledged
 
 
+def may_acknowledge(alarm: Alarm | None, roles: Iterable[str]) -> bool:
+    """Tell whether roles may answer an alarm; a pharmacist answers for drugs that are missing."""
+    held = set(roles)
+    supply = alarm is not None and alarm.condition == SUPPLY and PHARMACIST in held
+    return supply or bool(held & set(ACKNOWLEDGING))
+
+
 def record_acknowledged(unit: UnitOfWork, event: AlarmAcknowledged) -> Outcome:
     """Apply an acknowledgement from a handheld."""
     alarm = unit.get(Alarm, event.alarm_id)
@@ -221,22 +232,49 @@ def record_acknowledged(unit: UnitOfWork, event: AlarmAcknowledged) -> Outcome:
     return Outcome(event_id=event.id, status="accepted")
 
 
-def flagged_act(unit: UnitOfWork, administration: Administration, status: str, code: str) -> None:
-    """Alarm nurse and doctor: something stood against what was given, or it was given twice."""
+def flagged_act(
+    unit: UnitOfWork, administration: Administration, status: str, code: str, tell: tuple[str, ...] = ()
+) -> None:
+    """Alarm the ward, and at once whoever else is to be told: something stood against what was given.
+
+    A mere lack of proof is for the record: beyond the ward nobody is called for it.
+    """
     task = unit.get(Task, administration.task_id)
-    encounter_id = task.encounter_id if task else ""
+    encounter_id = task.encounter_id if task else _stay_of(unit, administration.patient_id)
     seen = _against(unit, encounter_id, administration.patient_id, administration.id, code)
     if status == "duplicate":
         condition, priority = "possible-double-dose", AlarmPriority.HIGH
         seen = replace(seen, condition=condition, priority=priority, kind="physiological")
-    begin(unit, seen)
+    _begin_telling(unit, seen, () if code in FORMAL else tell)
+
+
+def _begin_telling(unit: UnitOfWork, seen: Condition, whom: tuple[str, ...]) -> None:
+    """Begin an alarm as one that has reached somebody beyond the ward's nurses."""
+    beyond = tuple(one for one in whom if one != "nurse")
+    known = present(unit, seen) is not None
+    alarm = begin(
+        unit, replace(seen, params={**seen.params, machine.TOLD: ",".join(beyond)}) if beyond else seen
+    )
+    for one in () if known else beyond:
+        unit.audit(
+            "alarm-escalate",
+            actor=SERVER,
+            entity=f"alarm:{alarm.id}",
+            patient=alarm.patient_id,
+            detail=one,
+        )
+
+
+def _stay_of(unit: UnitOfWork, patient_id: str) -> str:
+    """Stay of a patient who is here, so that an alarm has a bed though no task tells it."""
+    return next((stay.id for stay in unit.stays_of(patient_id) if stay.status in PRESENT), "")
 
 
 def flagged_infusion(unit: UnitOfWork, infusion_id: str, event_id: str, code: str) -> None:
-    """Tell the station that the person or time of a change of an infusion is in doubt."""
+    """Tell the station that something stands against a change of an infusion, known here or not."""
     infusion = unit.get(Infusion, infusion_id)
-    if infusion is not None:
-        begin(unit, _against(unit, infusion.encounter_id, infusion.patient_id, event_id, code))
+    encounter_id, patient_id = (infusion.encounter_id, infusion.patient_id) if infusion else ("", "")
+    begin(unit, _against(unit, encounter_id, patient_id, event_id, code))
 
 
 def _against(unit: UnitOfWork, encounter_id: str, patient_id: str, subject: str, code: str) -> Condition:
@@ -255,19 +293,17 @@ def _against(unit: UnitOfWork, encounter_id: str, patient_id: str, subject: str,
 
 
 def supply_failure(unit: UnitOfWork, administration: Administration) -> None:
-    """Tell the station that a dose was not given because the drug was not there."""
+    """Tell the station and the pharmacist that a dose was not given because the drug was not there."""
     task = unit.get(Task, administration.task_id)
-    begin(
-        unit,
-        Condition(
-            condition="supply-failure",
-            priority=AlarmPriority.LOW,
-            at=unit.now,
-            encounter_id=task.encounter_id if task else "",
-            generation=generation_of(unit, administration.patient_id),
-            subject=administration.id,
-        ),
+    seen = Condition(
+        condition=SUPPLY,
+        priority=AlarmPriority.LOW,
+        at=unit.now,
+        encounter_id=task.encounter_id if task else "",
+        generation=generation_of(unit, administration.patient_id),
+        subject=administration.id,
     )
+    _begin_telling(unit, seen, (PHARMACIST,))
 
 
 def site_finding(unit: UnitOfWork, infusion: Infusion, finding: str, at: datetime) -> None:
@@ -310,15 +346,6 @@ def rebed(unit: UnitOfWork, encounter: Encounter) -> None:
     for alarm in list(_open(unit)):
         if alarm.encounter_id == encounter.id and alarm.bed != encounter.bed:
             unit.put(replace(alarm, bed=encounter.bed))
-
-
-def escalated(alarm: Alarm, told: list[str]) -> Alarm:
-    """Note on an alarm to whom it has been escalated, for every display to show."""
-    if not told:
-        return alarm
-    before = str(alarm.params.get("escalated", ""))
-    names = [name for name in before.split(",") if name] + [name for name in told if name not in before]
-    return replace(alarm, params={**alarm.params, "escalated": ",".join(names)})
 
 
 def end_for_encounter(unit: UnitOfWork, encounter_id: str, at: datetime) -> None:

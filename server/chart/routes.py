@@ -1,4 +1,4 @@
-"""``/patients/{patient}/fluids``: intake and output of one ward day."""
+"""``/patients/{patient}/fluids``: intake and output of one ward day; ``/encounters/{id}/mews``: the score."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from clinical.chart_records import FluidRecord
+from clinical import fluid_balance
 from clinical.errors import NotFoundError
 from clinical.fluid_balance import Balance
-from clinical.records import Administration, Patient
+from clinical.records import Encounter, Patient
+from server.administrations.record import administrations
 from server.chart import service
+from server.chart.mews import Mews, mews_of
+from server.chart.store import fluids_of
 from server.dependencies import Ctx, SignedInAs
-from server.people.service import CLINICAL
+from server.people.service import READING
 
 router = APIRouter(tags=["chart"])
 
@@ -58,17 +61,26 @@ def fluids(
     day: Annotated[dt.date, Query(description="the ward's own day")],
 ) -> Fluids:
     """Return a patient's intake and output of one ward day."""
-    session.require(*CLINICAL)
-    picture = context.store.picture
-    if picture.get(Patient, patient_id) is None:
+    session.require(*READING)
+    if context.store.picture.get(Patient, patient_id) is None:
         raise NotFoundError("unknown-patient", "this patient is not on the ward")
-    found = service.fluid_day(
-        [one for one in picture.all(FluidRecord) if one.patient_id == patient_id],
-        [one for one in picture.all(Administration) if one.patient_id == patient_id],
-        day,
-        context.site.policy,
-    )
+    policy = context.site.policy
+    period = fluid_balance.whole_day(day, policy.zone, policy.care.fluids)
+    with context.store.reading() as connection:
+        written = fluids_of(connection, patient_id)
+        given = administrations(connection, patient_id, period.start, period.end)
+    found = service.fluid_day(written, given, day, policy)
     return Fluids(day=found.day, shifts=tuple(_sums(one) for one in found.shifts), whole=_sums(found.whole))
+
+
+@router.get("/encounters/{encounter_id}/mews")
+def read_mews(encounter_id: Annotated[str, Path(max_length=200)], session: SignedInAs, context: Ctx) -> Mews:
+    """Return the Modified Early Warning Score of a patient's newest values."""
+    session.require(*READING)
+    stay = context.store.picture.get(Encounter, encounter_id)
+    if stay is None:
+        raise NotFoundError("encounter", "this stay is not known; refresh the ward")
+    return mews_of(context.store.picture, stay.patient_id, context.store.clock())
 
 
 def _sums(found: Balance) -> Sums:

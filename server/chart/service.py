@@ -10,13 +10,16 @@ from typing import Any
 
 from clinical import fluid_balance
 from clinical.chart_records import BRADEN, MORSE, PAIN, Assessment, FluidRecord, Round
+from clinical.commit import may_correct
 from clinical.errors import BadInputError
 from clinical.exchange import Charted, Outcome
 from clinical.fluid_balance import INTAKE, OUTPUT, Balance, FluidEntry
 from clinical.policy import SitePolicy
-from clinical.records import Administration, Patient
+from clinical.records import Administration, Patient, Practitioner
 from clinical.scores.model import Score
 from clinical.scores.scales import braden, morse, pain
+from server.chart import store
+from server.sites import Site
 from server.storage.store import UnitOfWork
 
 MOST_ML = Decimal(20_000)
@@ -25,8 +28,11 @@ _ENDED_BAGS = frozenset({"completed", "stopped-early"})
 ChartRecord = FluidRecord | Assessment | Round
 
 
-def record(unit: UnitOfWork, event: Charted) -> Outcome:
-    """Store one line of the chart under the event's id, time and person."""
+def record(unit: UnitOfWork, site: Site, event: Charted) -> Outcome:
+    """Store one line of the chart under the event's id, time and person.
+
+    A line that corrects another one counts at the time of that one.
+    """
     said = [one for one in (event.fluid, event.assessment, event.round) if one is not None]
     if len(said) != 1:
         return Outcome(event_id=event.id, status="refused", code="one-record")
@@ -35,6 +41,8 @@ def record(unit: UnitOfWork, event: Charted) -> Outcome:
         return Outcome(event_id=event.id, status="refused", code="unknown-patient")
     try:
         line = _judged(line)
+        if isinstance(line, FluidRecord) and line.replaces:
+            line = _correcting(unit, site, line)
     except BadInputError as error:
         return Outcome(event_id=event.id, status="refused", code=error.code)
     unit.put(line)
@@ -44,6 +52,18 @@ def record(unit: UnitOfWork, event: Charted) -> Outcome:
         f"chart-{_word(line)}", actor=event.operator, entity=f"chart:{line.id}", patient=line.patient_id
     )
     return Outcome(event_id=event.id, status="accepted")
+
+
+def _correcting(unit: UnitOfWork, site: Site, line: FluidRecord) -> FluidRecord:
+    """Let a line take the place of another one of the same patient, by who may correct it."""
+    before = store.fluid_of(unit.connection, line.replaces)
+    if before is None or before.patient_id != line.patient_id:
+        raise BadInputError("unknown-record", "there is no such line of this patient to correct")
+    person = unit.get(Practitioner, line.by)
+    roles = person.roles if person is not None else ()
+    if not may_correct(before.by, before.at, line.by, roles, line.at, site.policy):
+        raise BadInputError("not-yours", "its writer corrects a line within a day, the head nurse later")
+    return replace(line, at=before.at)
 
 
 def _word(line: ChartRecord) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from clinical.care_records import BloodUnit, Specimen, TransfusionEntry
 from clinical.chart_records import Assessment, CriticalValue, FluidRecord, Handover, Round
+from clinical.records import InfusionEntry, LabelPrint
 from server.storage.codec import R
 from server.storage.store import UnitOfWork
 
@@ -21,6 +22,8 @@ def tidy_chart(unit: UnitOfWork, keep: timedelta) -> None:
     _over(unit, Handover, limit, lambda one: one.taken_at)
     _over(unit, Specimen, limit, lambda one: one.received_at)
     _over(unit, TransfusionEntry, limit, lambda one: one.at)
+    _over(unit, InfusionEntry, limit, lambda one: one.at)
+    _over(unit, LabelPrint, limit, lambda one: one.at)
     _over(unit, BloodUnit, limit, lambda one: one.ended_at if one.state == "returned" else None)
 
 

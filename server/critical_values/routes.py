@@ -1,15 +1,19 @@
-"""``/critical-values``: take one in, let a doctor answer."""
+"""``/critical-values``: take one in, let a doctor answer, list those of a patient."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from clinical.chart_records import CriticalValue
+from clinical.errors import NotFoundError
+from clinical.records import Patient
 from server.critical_values import service
+from server.critical_values.store import of_patient
 from server.dependencies import Ctx, SignedInAs
+from server.people.service import READING
 from server.sync.sound import check_sound
 
 router = APIRouter(tags=["critical values"])
@@ -49,6 +53,31 @@ def receive(body: Called, session: SignedInAs, context: Ctx) -> CriticalValue:
         told_at=now if body.doctor else None,
     )
     return context.store.write(lambda unit: service.receive(unit, value))
+
+
+class CriticalValues(BaseModel):
+    """One page of a patient's critical values, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+    total: int = Field(ge=0)
+    critical_values: list[CriticalValue]
+
+
+@router.get("/patients/{patient_id}/critical-values")
+def read(
+    patient_id: Annotated[str, Path(max_length=200)],
+    session: SignedInAs,
+    context: Ctx,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> CriticalValues:
+    """List a patient's critical values: who called, who was told, who answered with what, and when."""
+    session.require(*READING)
+    if context.store.picture.get(Patient, patient_id) is None:
+        raise NotFoundError("unknown-patient", "this patient is not on the ward")
+    with context.store.reading() as connection:
+        found = of_patient(connection, patient_id)
+    return CriticalValues(total=len(found), critical_values=found[offset : offset + limit])
 
 
 @router.post("/critical-values/{value_id}/acknowledge")

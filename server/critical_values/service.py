@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from clinical.chart_records import CriticalValue
 from clinical.errors import ConflictError, NotFoundError
+from clinical.exchange import Charted, Outcome
 from clinical.records import AlarmPriority, Patient
 from server.alarms import service as alarms
 from server.storage.store import UnitOfWork
@@ -37,6 +38,34 @@ def receive(unit: UnitOfWork, value: CriticalValue) -> CriticalValue:
     )
     alarms.begin(unit, _condition(unit, value))
     return value
+
+
+def record(unit: UnitOfWork, event: Charted) -> Outcome:
+    """Take in a value that a handheld reports; it was called and read back at the event's time."""
+    said = event.critical
+    if said is None or not _is_whole(said):
+        return Outcome(event_id=event.id, status="refused", code="critical-value")
+    value = replace(
+        said,
+        id=event.id,
+        received_by=event.operator,
+        received_at=event.at,
+        told_at=event.at if said.doctor else None,
+        acknowledged_by="",
+        acknowledged_at=None,
+        action="",
+    )
+    try:
+        receive(unit, value)
+    except (NotFoundError, ConflictError) as error:
+        return Outcome(event_id=event.id, status="refused", code=error.code)
+    return Outcome(event_id=event.id, status="accepted")
+
+
+def _is_whole(said: CriticalValue) -> bool:
+    """Whether test, value and caller are there, and none is longer than anybody says."""
+    texts = ((said.test, 120), (said.value, 40), (said.reported_by, 96))
+    return all(0 < len(text) <= most for text, most in texts) and len(said.unit) <= 32
 
 
 def acknowledge(unit: UnitOfWork, value_id: str, by: str, action: str) -> CriticalValue:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from clinical.exchange import DeviceAssociated, DeviceReleased, Outcome
 from clinical.records import FLOWING, PRESENT, Association, Device, Encounter, Infusion
+from server.devices import leaving
 from server.devices import store as devices
 from server.storage.store import UnitOfWork
 
@@ -83,13 +84,13 @@ def associate(unit: UnitOfWork, wanted: Association) -> str:
 
 
 def _latest_borders(unit: UnitOfWork, wanted: Association) -> list[datetime]:
-    """When the device was last put on or taken off: two patients never have it at one time.
+    """When the device was last put on, taken off or asked back: two patients never have it at one time.
 
     An admission or scan that is told late, with an earlier time, must not claim what was measured on the
     patient before.
     """
     of_device = [one for one in unit.all(Association) if one.device_id == wanted.device_id]
-    return [one.end or one.start for one in of_device]
+    return [one.end or one.release_asked_at or one.start for one in of_device]
 
 
 def _watches(unit: UnitOfWork, association: Association) -> bool:
@@ -103,29 +104,31 @@ def release(unit: UnitOfWork, association: Association, at: datetime) -> None:
         unit.put(replace(association, end=max(min(at, unit.now), association.start)))
 
 
-def release_encounter(unit: UnitOfWork, encounter_id: str, at: datetime) -> None:
-    """End every association of a stay that ended."""
-    for association in list(unit.all(Association)):
-        if association.encounter_id == encounter_id:
-            release(unit, association, at)
-
-
 def follow_bed(unit: UnitOfWork, encounter: Encounter, at: datetime) -> None:
-    """Give a patient the devices that are mounted at their bed, and only those."""
+    """Give a patient the devices that are mounted at their bed.
+
+    Those of a bed they have left stay on until a person says that they are off, or until the next patient
+    comes to that bed: an order to move tells nobody when the sensor left the finger.
+    """
     mounted = devices.mounted_at(unit.connection, encounter.ward, encounter.bed)
     for device_id, _bed in devices.mounted_elsewhere(unit.connection, encounter.ward, encounter.bed):
         current = open_on(unit, device_id)
         if current is not None and current.encounter_id == encounter.id:
-            release(unit, current, at)
+            leaving.ask(unit, current, at)
     if encounter.status not in PRESENT:
         return
+    gone = leaving.vacate(unit, encounter)
     for device_id in mounted:
         current = open_on(unit, device_id)
-        if current is None or current.encounter_id != encounter.id:
-            name = f"{encounter.id}/{device_id}/{int(at.timestamp() * 1000)}"
-            associate(
-                unit, Association(id=name, device_id=device_id, encounter_id=encounter.id, start=at, by="bed")
-            )
+        if current is not None and current.encounter_id == encounter.id:
+            leaving.withdraw(unit, current)
+            continue
+        name = f"{encounter.id}/{device_id}/{int(at.timestamp() * 1000)}"
+        associate(
+            unit, Association(id=name, device_id=device_id, encounter_id=encounter.id, start=at, by="bed")
+        )
+    for other in gone:
+        leaving.settle(unit, other.id, at)
 
 
 def record_associated(unit: UnitOfWork, event: DeviceAssociated) -> Outcome:
@@ -156,4 +159,5 @@ def record_released(unit: UnitOfWork, event: DeviceReleased) -> Outcome:
     if association is None:
         return Outcome(event_id=event.id, status="refused", code="unknown-association")
     release(unit, association, event.at)
+    leaving.settle(unit, association.encounter_id, event.at)
     return Outcome(event_id=event.id, status="accepted")

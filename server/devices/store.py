@@ -22,3 +22,12 @@ def mounted_elsewhere(connection: Connection, ward: str, bed: str) -> list[tuple
         select(places.c.device_id, places.c.bed).where((places.c.ward != ward) | (places.c.bed != bed))
     )
     return [(row.device_id, row.bed) for row in rows]
+
+
+def place_of(connection: Connection, device_id: str) -> tuple[str, str] | None:
+    """Ward and bed where a device is mounted; None for one that is carried."""
+    places = device_places
+    row = connection.execute(
+        select(places.c.ward, places.c.bed).where(places.c.device_id == device_id)
+    ).first()
+    return (row.ward, row.bed) if row is not None else None

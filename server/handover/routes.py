@@ -14,7 +14,7 @@ from clinical.fluid_balance import Period
 from server.dependencies import Ctx, SignedInAs
 from server.handover import service
 from server.handover.service import Sheet
-from server.people.service import CLINICAL
+from server.people.service import READING
 from server.sync.sound import check_sound
 
 router = APIRouter(tags=["handover"])
@@ -47,12 +47,15 @@ def read(
     context: Ctx,
     since: Annotated[AwareDatetime, Query()],
     until: Annotated[AwareDatetime, Query()],
+    limit: Annotated[int, Query(ge=1, le=500)] = 500,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Sheet:
     """Return the sheet of a shift: what happened in it and what is open now."""
-    session.require(*CLINICAL)
+    session.require(*READING)
     known, period = context.site.ward(ward), _period(since, until)
     facts = context.store.picture.facts(ward)
-    return service.sheet(facts, known.beds, period, context.store.clock(), context.site.policy)
+    page = slice(offset, offset + limit)
+    return service.sheet(facts, known.beds, period, context.store.clock(), context.site.policy, page)
 
 
 @router.post("/wards/{ward}/handover", status_code=201)

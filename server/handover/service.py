@@ -28,6 +28,9 @@ OPEN = frozenset({TaskStatus.DUE, TaskStatus.OVERDUE, TaskStatus.ERROR})
 NOT_DONE = frozenset({TaskStatus.MISSED, TaskStatus.HELD, TaskStatus.REFUSED, TaskStatus.NOT_GIVEN})
 
 
+_ALL = slice(None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientSheet:
     """What the next nurse has to know of one patient; ids are those of the facts of the ward."""
@@ -60,10 +63,14 @@ class Sheet:
     since: datetime
     until: datetime
     patients: tuple[PatientSheet, ...]
+    total: int = 0  # patients on all pages
 
 
-def sheet(facts: Facts, beds: Iterable[str], period: Period, now: datetime, policy: SitePolicy) -> Sheet:
-    """Make the sheet of a shift from the facts of a ward."""
+def sheet(
+    facts: Facts, beds: Iterable[str], period: Period, now: datetime, policy: SitePolicy,
+    page: slice = _ALL,
+) -> Sheet:  # fmt: skip
+    """Make the sheet of a shift from the facts of a ward; ``page`` says which of its patients."""
     place = {bed: number for number, bed in enumerate(beds)}
     care = worklist.items(facts, now, policy)
     present = sorted(
@@ -73,7 +80,8 @@ def sheet(facts: Facts, beds: Iterable[str], period: Period, now: datetime, poli
     return Sheet(
         since=period.start,
         until=period.end,
-        patients=tuple(_patient(facts, stay, period, care) for stay in present),
+        patients=tuple(_patient(facts, stay, period, care) for stay in present[page]),
+        total=len(present),
     )
 
 

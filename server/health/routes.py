@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from sqlalchemy import select
@@ -76,10 +76,16 @@ def _store_answers(context: Context) -> bool:
 
 
 @router.get("/ledger")
-def ledger(session: SignedInAs, context: Ctx) -> dict[str, Any]:
+def ledger(
+    session: SignedInAs,
+    context: Ctx,
+    limit: Annotated[int, Query(ge=1, le=2000, description="nodes shown one by one")] = 1000,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> dict[str, Any]:
     """Account for readings, orders, tasks, administrations, stops and messages: numbers only."""
     del session
     ingest = context.probes.get("ingest", dict)()
     his = context.probes.get("his", dict)()
     with context.store.reading() as connection:
-        return service.ledger(connection, context.store.picture, ingest, his)
+        page = service.Page(limit=limit, offset=offset)
+        return service.ledger(connection, context.store.picture, ingest, his, page)

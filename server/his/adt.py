@@ -19,6 +19,7 @@ from server.his.port import (
     HospitalFact,
     MergePatients,
     MovePatient,
+    SwapPatients,
     UpdatePatient,
 )
 from server.his.reading import (
@@ -40,7 +41,7 @@ _NO_BED_CLASSES = {"O", "E", "P", "OUTPATIENT", "EMERGENCY", "OP"}
 _WEIGHT_CODES = {"29463-7", "3141-9", "68063", "WEIGHT"}
 # Events that would move or change a patient in a way this system does not follow: saying "accepted" would
 # leave two different wards in two systems, so they are rejected and a person sees it.
-UNSAFE_TO_IGNORE = frozenset({"A06", "A07", "A17", "A24", "A37", "A47", "A49", "A50", "A51"})
+UNSAFE_TO_IGNORE = frozenset({"A06", "A07", "A24", "A37", "A47", "A49", "A50", "A51"})
 
 
 def facts_of(message: Message, site: Site) -> tuple[HospitalFact, ...]:
@@ -98,6 +99,28 @@ def _cancel_move(message: Message, site: Site) -> tuple[HospitalFact, ...]:
     return (MovePatient(**_common(message, site), place=must_have_place(back), cancels=True),)
 
 
+def _swap(message: Message, site: Site) -> tuple[HospitalFact, ...]:
+    """Read the two patients of a swap, each with the bed of the PV1 that follows."""
+    pids, pv1s = list(message.all("PID")), list(message.all("PV1"))
+    if len(pids) != 2 or len(pv1s) != 2:
+        raise RefusedMessageError(
+            "swap-needs-two",
+            "A17 needs two PID segments, each followed by its PV1.",
+            hl7_code=100,
+            where="PID",
+        )
+    numbers = [patient_number(pid, site) for pid in pids]
+    places = [must_have_place(place(pv1, 3)) for pv1 in pv1s]
+    swapped = SwapPatients(
+        mrn=numbers[0],
+        place=places[0],
+        other_mrn=numbers[1],
+        other_place=places[1],
+        at=event_time(message, site),
+    )
+    return (swapped,)
+
+
 def _discharge(message: Message, site: Site) -> tuple[HospitalFact, ...]:
     common = _common(message, site)
     common["at"] = _visit_time(message, 45, site) or common["at"]
@@ -137,6 +160,7 @@ _MAKERS: dict[str, Callable[[Message, Site], tuple[HospitalFact, ...]]] = {
     "A11": _cancel_admit,
     "A12": _cancel_move,
     "A13": _cancel_discharge,
+    "A17": _swap,
     "A18": _merge,
     "A40": _merge,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -185,5 +186,4 @@ def _err(refusal: RefusedMessageError, sentence: str) -> str:
 
 def split_frames(stored: bytes) -> Sequence[bytes]:
     """Take apart answers that were stored together; each starts with MSH."""
-    parts = stored.replace(b"\rMSH|", b"\r\x00MSH|").split(b"\x00")
-    return [part for part in parts if part]
+    return [part for part in re.split(rb"(?<=\r)(?=MSH\|)", stored) if part]

@@ -17,6 +17,7 @@ from server.his.message import Segment, parse
 from server.his.port import ChangeOrder, HospitalFact, Place, PlaceOrder
 from server.his.reading import Site
 from server.his.refusal import RefusedMessageError
+from server.his.reported import MeasuredFact, ReportMeasurements, ReportResults, ResultFact
 
 _UNKNOWN = {"zh": "不使用的段（保留原文）", "en": "segment that is not used (kept as sent)"}
 
@@ -46,6 +47,25 @@ def explain(raw: bytes, site: Site) -> dict[str, Any]:
     except RefusedMessageError as refusal:
         result |= {**_refused(refusal), "effects": []}
     return result | {"segments": [_segment(segment) for segment in message.segments]}
+
+
+def lacking(result: dict[str, Any], codes: list[dict[str, str]]) -> dict[str, Any]:
+    """Return what a message would do on a ward whose tables lack these codes; see :func:`explain`.
+
+    A value whose code is not known is kept in its message only; any other code refuses the message.
+    """
+    refusing = next((one for one in codes if one["system"] != "observation"), None)
+    found = result | {"unmapped": codes}
+    if refusing is None or not result["accepted"]:
+        return found
+    where = f"{refusing['system']} {refusing['code']}"
+    refusal = RefusedMessageError(
+        "unmapped-code",
+        f"The ward's tables do not know {where}; map it, then send again.",
+        hl7_code=103,
+        where=where,
+    )
+    return found | _refused(refusal)
 
 
 def _refused(refusal: RefusedMessageError) -> dict[str, Any]:
@@ -78,6 +98,8 @@ def _words(fact: HospitalFact) -> dict[str, str]:
     place = getattr(whole, "place", None)
     if isinstance(place, Place):
         words["place"] = " ".join(part for part in (place.ward, place.room, place.bed) if part)
+    if isinstance(whole, ReportResults | ReportMeasurements):
+        words["values"] = ", ".join(_value(value) for value in whole.values)
     if isinstance(whole, PlaceOrder):
         words["items"] = (
             " + ".join(
@@ -87,6 +109,13 @@ def _words(fact: HospitalFact) -> dict[str, str]:
             or "–"
         )
     return words
+
+
+def _value(value: ResultFact | MeasuredFact) -> str:
+    if isinstance(value, ResultFact):
+        return f"{value.name} {value.text} {value.unit}".strip()
+    shown = "–" if value.value is None else format(value.value, "f")
+    return f"{value.code} {shown} {value.unit}".strip()
 
 
 def plain(value: Any) -> Any:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.his import adt, orders
+from server.his import adt, alerts, blood, orders, results
 from server.his.message import Message
 from server.his.port import HospitalFact
 from server.his.reading import Site
 from server.his.refusal import RefusedMessageError, missing
 
-_ORDER_EVENTS = {"RDE": {"O11", "O01"}, "OMP": {"O09"}, "ORM": {"O01"}}
 Maker = Callable[[Message, Site], tuple[HospitalFact, ...]]
+EVENTS: dict[str, dict[str, Maker]] = {
+    "RDE": {"O11": orders.facts_of, "O01": orders.facts_of},
+    "OMP": {"O09": orders.facts_of},
+    "OMB": {"O27": orders.facts_of},
+    "ORM": {"O01": orders.facts_of},
+    "ORU": {"R01": results.facts_of, "R42": results.facts_of, "R40": alerts.facts_of},
+}
+"""Who reads which message; ADT has a table of its own, blood a table of the site."""
 
 
 def facts_of(message: Message, site: Site) -> tuple[HospitalFact, ...]:
@@ -21,7 +28,7 @@ def facts_of(message: Message, site: Site) -> tuple[HospitalFact, ...]:
         RefusedMessageError: With the HL7 error code, the place and a sentence that says what to change.
     """
     check_header(message, site)
-    return _maker(message)(message, site)
+    return _maker(message, site)(message, site)
 
 
 def check_header(message: Message, site: Site) -> None:
@@ -50,20 +57,23 @@ def check_header(message: Message, site: Site) -> None:
         )
 
 
-def _maker(message: Message) -> Maker:
+def _maker(message: Message, site: Site) -> Maker:
     kind, event = message.type
     if kind == "ADT":
         return adt.facts_of
-    events = _ORDER_EVENTS.get(kind)
+    if blood.takes(kind, event, site):
+        return blood.facts_of
+    events = EVENTS.get(kind)
     if events is None:
         raise RefusedMessageError(
             "type-unsupported",
-            f"Messages of type {_short(kind)} are not taken here; send ADT, RDE, OMP or ORM.",
+            f"Messages of type {_short(kind)} are not taken here; see the conformance table.",
             hl7_code=200,
             where="MSH-9",
             reject=True,
         )
-    if event and event not in events:
+    maker = events.get(event) if event else next(iter(events.values()))
+    if maker is None:
         raise RefusedMessageError(
             "event-unsupported",
             f"{kind} event {_short(event)} is not taken here.",
@@ -71,7 +81,7 @@ def _maker(message: Message) -> Maker:
             where="MSH-9",
             reject=True,
         )
-    return orders.facts_of
+    return maker
 
 
 def _short(text: str) -> str:

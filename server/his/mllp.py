@@ -39,7 +39,7 @@ class MllpSettings:
     max_message_bytes: int = 1024 * 1024
     max_connections: int = 64
     frame_timeout_s: float = 30.0
-    workers: int = 4
+    workers: int = 16
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from server.his.message import Message, Segment
 from server.his.refusal import RefusedMessageError
 
-_SINGLE = ("TQ1", "RXO", "RXE", "RXR", "OBR")
+_SINGLE = ("TQ1", "RXO", "RXE", "RXR", "OBR", "BPO")
 _REPEATED = ("RXC", "NTE", "OBX")
 
 
@@ -44,6 +44,11 @@ class OrderGroup:
                 hl7_code=100,
                 where=name,
             )
+
+    @property
+    def is_blood(self) -> bool:
+        """Whether the group orders blood."""
+        return "BPO" in self.single
 
     @property
     def is_pharmacy(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from server.his.drug_lines import drug_lines
@@ -14,11 +15,12 @@ from server.his.port import (
     ChangeOrder,
     HoldOrder,
     HospitalFact,
+    ItemFact,
     PlaceOrder,
     ReleaseOrder,
     StopOrder,
 )
-from server.his.reading import Site, patient_number, practitioner, visit_number
+from server.his.reading import Site, number, patient_number, practitioner, visit_number
 from server.his.refusal import RefusedMessageError, missing
 from server.his.times import parse_stamp
 from server.his.timing import Timing, timing_of
@@ -59,7 +61,7 @@ def facts_of(message: Message, site: Site) -> tuple[HospitalFact, ...]:
 
 
 def _fact(message: Message, group: OrderGroup, mrn: str, site: Site) -> HospitalFact | None:
-    if "OBR" in group.single and not group.is_pharmacy:
+    if "OBR" in group.single and not (group.is_pharmacy or group.is_blood):
         raise _not_a_drug()
     control = _control(group)
     if control == "parent" and not group.is_pharmacy:
@@ -124,6 +126,8 @@ def _not_a_drug() -> RefusedMessageError:
 
 
 def _order(message: Message, group: OrderGroup, mrn: str, site: Site) -> PlaceOrder:
+    if group.is_blood:
+        return _blood(message, group, mrn, site)
     if not group.is_pharmacy:
         raise _not_a_drug()
     timing = timing_of(group.get("TQ1"), group.orc, group.get("RXE"), site)
@@ -157,6 +161,31 @@ def _order(message: Message, group: OrderGroup, mrn: str, site: Site) -> PlaceOr
     )
 
 
+def _blood(message: Message, group: OrderGroup, mrn: str, site: Site) -> PlaceOrder:
+    """Read an order of blood (BPO): the component, how many units, and how much in all."""
+    timing = timing_of(group.get("TQ1"), group.orc, None, site)
+    bpo, (prescriber, prescriber_name) = group.single["BPO"], practitioner(group.orc, 12)
+    units = number(bpo.value(4), "BPO-4") or Decimal(1)
+    volume = number(bpo.value(5), "BPO-5")
+    in_ml = site.tables.find("unit", bpo.value(6)) == "mL"
+    return PlaceOrder(
+        **_identity(group, mrn, site),
+        visit_number=visit_number(message),
+        kind="transfusion",
+        items=(ItemFact(code=bpo.value(2), text=bpo.value(2, 2), amount=units, unit="{unit}"),),
+        route=_route(group, site) or "IV",
+        frequency=timing.schedule,
+        start=timing.start,
+        volume_ml=volume * units if volume is not None and in_ml else None,
+        instruction=_instruction(group, timing),
+        prescriber=prescriber,
+        prescriber_name=prescriber_name,
+        verified_by=practitioner(group.orc, 11)[0],
+        priority=timing.priority or "routine",
+        demo=message.is_demo,
+    )
+
+
 def _sent(message: Message, site: Site) -> datetime | None:
     return parse_stamp(message.header.value(7), site.zone, where="MSH-7")
 
@@ -172,7 +201,7 @@ def _new(order: PlaceOrder, message: Message, group: OrderGroup, site: Site) -> 
     timing = timing_of(group.get("TQ1"), group.orc, group.get("RXE"), site)
     # HL7's default for a missing repeat pattern is "once only"; a bag with a rate is one bag. Without any
     # word about time it is no default but an order that cannot be carried out.
-    silent = timing.said or order.rate_ml_h is not None
+    silent = timing.said or order.rate_ml_h is not None or order.kind == "transfusion"
     frequency = order.frequency or ("once" if silent else "")
     if not frequency:
         raise missing("TQ1-3", "repeat pattern")

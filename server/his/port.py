@@ -14,20 +14,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 
 from clinical.records import Sex
+from server.his.reported import (
+    GatewayAlive,
+    IssueBlood,
+    Place,
+    ReportAlert,
+    ReportMeasurements,
+    ReportResults,
+)
+from server.his.stored import MessageState, MessageStore, Outcome, StoredMessage
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a patient lies, as the hospital writes it (HL7 PL): ``ICU^101^A``; empty parts were not said."""
-
-    ward: str
-    room: str = ""
-    bed: str = ""
-    facility: str = ""
+__all__ = [
+    "AdministrationFact",
+    "AdministrationSink",
+    "AdmitPatient",
+    "AllergyFact",
+    "Applied",
+    "CancelAdmit",
+    "CancelDischarge",
+    "ChangeOrder",
+    "Demographics",
+    "DischargePatient",
+    "GatewayAlive",
+    "GivenItem",
+    "HoldOrder",
+    "HospitalFact",
+    "HospitalFacts",
+    "IssueBlood",
+    "ItemFact",
+    "MergePatients",
+    "MessageState",
+    "MessageStore",
+    "MovePatient",
+    "Outcome",
+    "Place",
+    "PlaceOrder",
+    "ReleaseOrder",
+    "ReportAlert",
+    "ReportMeasurements",
+    "ReportResults",
+    "StopOrder",
+    "StoredMessage",
+    "SwapPatients",
+    "UpdatePatient",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +122,17 @@ class MovePatient:
     place: Place
     prior: Place | None = None
     cancels: bool = False
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapPatients:
+    """Two patients change beds (A17); ``place`` and ``other_place`` are where they lie afterwards."""
+
+    mrn: str
+    place: Place
+    other_mrn: str
+    other_place: Place
     at: datetime | None = None
 
 
@@ -231,11 +275,17 @@ HospitalFact = (
     | CancelDischarge
     | CancelAdmit
     | MergePatients
+    | SwapPatients
     | PlaceOrder
     | ChangeOrder
     | HoldOrder
     | ReleaseOrder
     | StopOrder
+    | ReportResults
+    | ReportMeasurements
+    | ReportAlert
+    | GatewayAlive
+    | IssueBlood
 )
 
 
@@ -245,8 +295,9 @@ class Applied:
 
     Codes the mapping knows: ``unmapped-ward``, ``unmapped-bed``, ``unmapped-drug``, ``unmapped-frequency``,
     ``unmapped-route``, ``unmapped-unit``, ``unknown-patient``, ``unknown-order``, ``bed-taken``,
-    ``order-closed``, ``busy`` (try again); any other code is an application error. ``detail`` is one
-    English sentence without patient data; when ok, what a person may want to know all the same.
+    ``order-closed``, ``wrong-bed``, ``busy`` (try again); any other code is an application error.
+    ``detail`` is one English sentence without patient data; when ok, what a person may want to know all
+    the same.
     """
 
     ok: bool
@@ -263,86 +314,6 @@ class HospitalFacts(Protocol):
 
     def apply_all(self, facts: Sequence[HospitalFact]) -> Applied:
         """Apply the facts of one message in one transaction: all of them, or none and the first error."""
-        ...
-
-
-class MessageState(StrEnum):
-    """What became of a stored message."""
-
-    RECEIVED = "received"  # in: stored, not yet settled (a crash leaves it here; a repeat settles it)
-    APPLIED = "applied"  # in: its facts hold
-    IGNORED = "ignored"  # in: understood, nothing for this ward
-    ERROR = "error"  # in: answered AE; on the worklist
-    REJECTED = "rejected"  # in: answered AR; out: the hospital refused it. On the worklist
-    QUEUED = "queued"  # out: to be sent, or sent and not yet answered
-    ACCEPTED = "accepted"  # out: the hospital took it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMessage:
-    """One message of the table ``hl7_messages``; ``sender`` is MSH-3 for incoming ones."""
-
-    id: str
-    direction: str  # in, out
-    control_id: str
-    sender: str
-    type: str  # "ADT^A01"
-    received: datetime
-    state: MessageState
-    raw: bytes
-    ack: bytes = b""
-    error_code: str = ""
-    detail: str = ""
-    attempts: int = 0
-    next_attempt: datetime | None = None
-
-
-class MessageStore(Protocol):
-    """Keeps every hospital message on disk; each call is committed before it returns.
-
-    Calls arrive from worker threads, so an implementation opens its own connection or locks.
-    """
-
-    def receive(self, message: StoredMessage) -> StoredMessage:
-        """Store an incoming message, or return the one already stored under (sender, control_id).
-
-        A message whose ``control_id`` is empty is always new.
-        """
-        ...
-
-    def settle(
-        self, message_id: str, *, state: MessageState, ack: bytes, error_code: str = "", detail: str = ""
-    ) -> None:
-        """Write what became of an incoming message, and the answer that will be sent."""
-        ...
-
-    def enqueue(self, message: StoredMessage) -> bool:
-        """Store an outgoing message once per control id; False when it was there already."""
-        ...
-
-    def due(self, now: datetime, *, limit: int) -> Sequence[StoredMessage]:
-        """Outgoing messages in state queued whose next_attempt is None or past, oldest first."""
-        ...
-
-    def attempted(
-        self,
-        message_id: str,
-        *,
-        state: MessageState,
-        ack: bytes,
-        error_code: str = "",
-        detail: str = "",
-        next_attempt: datetime | None = None,
-    ) -> None:
-        """Count one sending attempt and write its result."""
-        ...
-
-    def worklist(self, *, limit: int = 200) -> Sequence[StoredMessage]:
-        """Messages that need a person: incoming error or rejected, outgoing rejected, newest first."""
-        ...
-
-    def counts(self) -> dict[str, int]:
-        """Messages by ``"{direction}-{state}"``, such as ``in-applied`` and ``out-queued``."""
         ...
 
 

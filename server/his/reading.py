@@ -48,6 +48,11 @@ def patient_number(pid: Segment | None, site: Site) -> str:
     return _number_of(pid, 3, site) or _refuse_number("PID-3")
 
 
+def known_number(pid: Segment | None, site: Site) -> str:
+    """Return the hospital's number of the patient, or an empty text where the sender does not know it."""
+    return _number_of(pid, 3, site) if pid is not None else ""
+
+
 def merged_number(mrg: Segment | None, site: Site) -> str:
     """Return the number that is given up (MRG-1)."""
     if mrg is None:

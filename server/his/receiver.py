@@ -1,15 +1,15 @@
-"""Receives one message: store it, understand it, apply it, answer it.
+"""Receives one message: understand it, store and apply it in one transaction, answer it.
 
-The order of these steps is the promise: a message is on disk before anything is done with it, and what became
-of it is on disk before the sender hears of it. A crash in between leaves it in state received; the sender,
-having heard nothing, sends it again under the same control id, and it is then done once.
+The promise: the message as it came, what it changed and the answer are on disk together before the sender
+hears anything. After a crash all of it is there or none; the sender, having heard nothing, sends it again
+under the same control id, and it is then done once.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,9 +17,10 @@ import structlog
 
 from clinical.errors import UnavailableError
 from server.his import answers
+from server.his.intake import REUSED, Case, Intake
 from server.his.mapping import facts_of
 from server.his.message import Message, parse
-from server.his.port import Applied, HospitalFacts, MessageState, MessageStore, StoredMessage
+from server.his.port import Applied, HospitalFact, MessageState, Outcome, StoredMessage
 from server.his.reading import Site
 from server.his.refusal import TOO_LONG, RefusedMessageError
 
@@ -27,7 +28,9 @@ log = structlog.get_logger(__name__)
 
 # Which HL7 error a code of ``Applied`` becomes; any other ``unmapped-…`` is 103, the rest 207.
 _HL7_CODES = {"unknown-patient": 204, "unknown-order": 204, "busy": 206}
-_SETTLED = {MessageState.APPLIED, MessageState.IGNORED}
+INTERNAL = RefusedMessageError(
+    "internal", "This system failed on the message; it is kept for a person.", hl7_code=207
+)
 _MAX_NAME = 199  # MSH-10 of HL7 v2.7
 _MSH_SENT = 6  # MSH-7 counted from the segment name: a repeat may carry a new time of sending
 
@@ -44,8 +47,7 @@ def _new_id() -> str:
 class Receiver:
     """Turns the bytes of one message into answers; safe to call from several threads."""
 
-    facts: HospitalFacts
-    store: MessageStore
+    intake: Intake
     site: Site = field(default_factory=Site)
     application: str = "WARDLINK"
     facility: str = "WARD"
@@ -71,64 +73,49 @@ class Receiver:
         except RefusedMessageError as refusal:
             return self._refuse_unreadable(raw, refusal, peer)
         try:
-            return self._handle_parsed(raw, message, peer)
+            return self._handle_parsed(raw, message)
         except UnavailableError as error:
             log.warning("hl7-store-unavailable", code=error.code, peer=peer)
             busy = RefusedMessageError("busy", "It cannot be stored now; send it again later.", hl7_code=206)
             return self._answers(message, busy)
 
-    def _handle_parsed(self, raw: bytes, message: Message, peer: str) -> tuple[bytes, ...]:
-        kept = self.store.receive(self._row(raw, message))
-        if _is_answer(message):  # an answer is never answered
-            self.store.settle(kept.id, state=MessageState.IGNORED, ack=b"", detail="answer")
-            return ()
-        if not self._same(kept.raw, raw):
-            return self._refuse_reused_id(raw, message)
-        if kept.state in _SETTLED:
-            log.info("hl7-repeated", type=kept.type, peer=peer)
-            return tuple(answers.split_frames(kept.ack))
-        return self._process(kept.id, message)
-
-    def _process(self, message_id: str, message: Message) -> tuple[bytes, ...]:
+    def _handle_parsed(self, raw: bytes, message: Message) -> tuple[bytes, ...]:
+        facts: tuple[HospitalFact, ...] = ()
         refusal: RefusedMessageError | None = None
-        state, note = MessageState.IGNORED, ""
-        try:
-            facts = facts_of(message, self.site)
-            if facts:
-                applied = self.facts.apply_all(facts)
-                refusal, note = _refusal_of(applied), applied.detail
-                state = MessageState.APPLIED
-        except RefusedMessageError as error:
-            refusal = error
-        except UnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a message that meets a fault must not stop those behind it
-            log.warning("hl7-processing-failed", error=type(error).__name__, at=_place_of(error))
-            refusal = RefusedMessageError(
-                "internal", "This system failed on the message; it is kept for a person.", hl7_code=207
-            )
-        return self._settle(message_id, message, state, refusal, note)
+        answered = _is_answer(message)  # an answer is never answered
+        if not answered:
+            facts, refusal = self._understood(message)
+        frames_for = self._once_each(message)
 
-    def _settle(
-        self,
-        message_id: str,
-        message: Message,
-        state: MessageState,
-        refusal: RefusedMessageError | None,
-        note: str = "",
-    ) -> tuple[bytes, ...]:
-        frames = self._answers(message, refusal)
-        if refusal is not None:
-            state = MessageState.REJECTED if refusal.reject else MessageState.ERROR
-        self.store.settle(
-            message_id,
-            state=state,
-            ack=b"".join(frames),
-            error_code=refusal.code if refusal else "",
-            detail=refusal.message if refusal else note,
+        def conclude(applied: Applied) -> Outcome:
+            if answered and applied.ok:
+                return Outcome(state=MessageState.IGNORED, detail="answer")
+            # A control id that is taken comes first: this message is not the one that has it.
+            found = _refusal_of(applied) if applied.code == REUSED else refusal or _refusal_of(applied)
+            return _outcome(found, b"".join(frames_for(found)), applied, did=bool(facts))
+
+        case = Case(
+            message=self._row(raw, message),
+            facts=facts,
+            conclude=conclude,
+            is_same=lambda before: _same(before, raw),
         )
-        log.info("hl7-received", type=_shown_type(message), state=state.value, code=refusal and refusal.code)
-        return frames
+        return tuple(answers.split_frames(self.intake.take(case)))
+
+    def _understood(self, message: Message) -> tuple[tuple[HospitalFact, ...], RefusedMessageError | None]:
+        try:
+            return facts_of(message, self.site), None
+        except RefusedMessageError as error:
+            return (), error
+        except Exception as error:  # noqa: BLE001 - a message that meets a fault must not stop those behind it
+            log.warning("hl7-processing-failed", error=type(error).__name__, at=place_of(error))
+            return (), INTERNAL
+
+    def _once_each(self, message: Message) -> Callable[[RefusedMessageError | None], tuple[bytes, ...]]:
+        """Return a writer of answers that says the same however often it is asked."""
+        now, number = self.clock(), self.new_id()
+        header, writer = answers.header_of(message), self._writer()
+        return lambda refusal: writer.frames(header, refusal, now=now, new_id=number)
 
     def _answers(self, message: Message, refusal: RefusedMessageError | None) -> tuple[bytes, ...]:
         return self._writer().frames(
@@ -153,7 +140,6 @@ class Receiver:
     def _refuse_unreadable(self, raw: bytes, refusal: RefusedMessageError, peer: str) -> tuple[bytes, ...]:
         header = answers.guessed_header(raw)
         frames = self._writer().frames(header, refusal, now=self.clock(), new_id=self.new_id())
-        state = MessageState.REJECTED if refusal.reject else MessageState.ERROR
         row = StoredMessage(
             id=str(uuid.uuid4()),
             direction="in",
@@ -164,30 +150,27 @@ class Receiver:
             state=MessageState.RECEIVED,
             raw=raw,
         )
+
+        def conclude(applied: Applied) -> Outcome:
+            return _outcome(refusal, b"".join(frames), applied, did=False)
+
         try:
-            kept = self.store.receive(row)
-            self.store.settle(
-                kept.id, state=state, ack=b"".join(frames), error_code=refusal.code, detail=refusal.message
-            )
+            self.intake.take(Case(message=row, conclude=conclude, is_same=lambda _before: False))
         except UnavailableError as error:
             log.warning("hl7-store-unavailable", code=error.code, peer=peer)
-        log.info("hl7-unreadable", code=refusal.code, peer=peer)
         return frames
 
-    def _refuse_reused_id(self, raw: bytes, message: Message) -> tuple[bytes, ...]:
-        """Refuse another message under a control id that is taken; answering "accepted" would lose it."""
-        refusal = RefusedMessageError(
-            "control-id-reused",
-            "MSH-10 was already used for another message; send this one under a new control id.",
-            hl7_code=205,
-            where="MSH-10",
-            reject=True,
-        )
-        kept = self.store.receive(replace(self._row(raw, message), control_id=""))
-        return self._settle(kept.id, message, MessageState.REJECTED, refusal)
 
-    def _same(self, before: bytes, now: bytes) -> bool:
-        return before == now or _without_sending_time(before) == _without_sending_time(now)
+def _same(before: bytes, now: bytes) -> bool:
+    return before == now or _without_sending_time(before) == _without_sending_time(now)
+
+
+def _outcome(refusal: RefusedMessageError | None, ack: bytes, applied: Applied, *, did: bool) -> Outcome:
+    if refusal is not None:
+        state = MessageState.REJECTED if refusal.reject else MessageState.ERROR
+        return Outcome(state=state, ack=ack, error_code=refusal.code, detail=refusal.message)
+    state = MessageState.APPLIED if did else MessageState.IGNORED
+    return Outcome(state=state, ack=ack, detail=applied.detail)
 
 
 def _check_names(message: Message) -> None:
@@ -203,7 +186,7 @@ def _is_answer(message: Message) -> bool:
     return message.type[0] == "ACK" or message.first("MSA") is not None
 
 
-def _place_of(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Name the line that failed; the error's own text may hold what a patient is called."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
@@ -227,6 +210,16 @@ def _without_sending_time(raw: bytes) -> bytes:
 def _refusal_of(applied: Applied) -> RefusedMessageError | None:
     if applied.ok:
         return None
+    if applied.code == REUSED:
+        return RefusedMessageError(
+            REUSED,
+            "MSH-10 was already used for another message; send this one under a new control id.",
+            hl7_code=205,
+            where="MSH-10",
+            reject=True,
+        )
+    if applied.code == INTERNAL.code:
+        return INTERNAL
     default = 103 if applied.code.startswith("unmapped-") else 207
     return RefusedMessageError(
         applied.code or "not-applied",

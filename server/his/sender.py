@@ -16,6 +16,8 @@ from server.his.administration import Addresses, control_id, ras_o17
 from server.his.message import Message, parse
 from server.his.port import AdministrationFact, MessageState, MessageStore, StoredMessage
 from server.his.refusal import RefusedMessageError
+from server.his.telling import Written, write
+from server.his.told import Report
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +58,7 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class Sender:
-    """Sends administrations as RAS^O17; what the hospital refuses waits on the worklist, never in the way.
+    """Sends administrations (RAS^O17) and reports; what is refused waits on the worklist, never in the way.
 
     The store raises the alarms: it notes each attempt, and an alarm must not be lost between the two.
     ``state`` and ``last`` are what the central screen shows of this connection.
@@ -74,18 +76,30 @@ class Sender:
 
     def administered(self, fact: AdministrationFact) -> None:
         """Queue an administration; from any thread, on disk when it returns."""
-        now = self.clock()
-        row = StoredMessage(
+        raw = ras_o17(fact, self.addresses, now=self.clock())
+        if self.store.enqueue(self.row(Written("RAS^O17", control_id(fact), raw))):
+            self.wake()
+
+    def told(self, report: Report) -> StoredMessage:
+        """Write any other report as the message to be queued."""
+        return self.row(write(report, self.addresses, now=self.clock()))
+
+    def row(self, written: Written) -> StoredMessage:
+        """Return a message as it is queued."""
+        return StoredMessage(
             id=str(uuid.uuid4()),
             direction="out",
-            control_id=control_id(fact),
+            control_id=written.control_id,
             sender=self.addresses.application,
-            type="RAS^O17",
-            received=now,
+            type=written.type,
+            received=self.clock(),
             state=MessageState.QUEUED,
-            raw=ras_o17(fact, self.addresses, now=now),
+            raw=written.raw,
         )
-        if self.store.enqueue(row) and self._loop is not None and not self._loop.is_closed():
+
+    def wake(self) -> None:
+        """Look at the queue now; from any thread."""
+        if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake.set)
 
     async def run(self, *, poll_s: float = 5.0) -> None:

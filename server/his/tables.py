@@ -11,7 +11,14 @@ from pathlib import Path
 
 from clinical.errors import BadInputError
 
-NAMES = ("frequency", "unit", "rate", "route", "sex", "severity", "care_level", "no_allergy")
+NAMES = (
+    "frequency", "unit", "rate", "route", "sex", "severity", "care_level", "no_allergy", "observation",
+    "measure_unit", "critical_flag", "blood", "blood_message", "blood_status", "blood_component",
+    "blood_group", "blood_crossmatch",
+)  # fmt: skip
+
+READING = frozenset(NAMES) - {"frequency", "unit", "route", "observation"}
+"""Tables that are only needed to read a message; the rest are looked up again when it is applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,14 @@ class Tables:
     def find_or_same(self, table: str, text: str) -> str:
         """Return our word, or the hospital's own text when the table does not know it."""
         return self.find(table, text) or text
+
+    def with_rows(self, rows: Mapping[str, Mapping[str, str]]) -> Tables:
+        """Return these tables with rows of the ward's own on top.
+
+        Raises:
+            BadInputError: There is no such table.
+        """
+        return Tables(_merged(self.rows, rows))
 
     def with_site(self, path: Path) -> Tables:
         """Return these tables with a site's own rows on top.

@@ -24,6 +24,7 @@ from clinical.infusion import (
 from clinical.policy import FlowThresholds, SitePolicy
 from clinical.records import FLOWING, AlarmPriority, Flow, Infusion, InfusionState, Validity
 from server.alarms import service as alarms
+from server.infusions.unexpected import StrayFlow
 from server.storage.store import UnitOfWork
 
 _KEEP_EVERY = timedelta(milliseconds=500)  # nodes report once a second; a jitter of theirs must not delay one
@@ -62,6 +63,7 @@ class FlowWatch:
     def __init__(self, policy: SitePolicy) -> None:
         self.policy = policy
         self._watches: dict[str, _Watch] = {}
+        self.stray = StrayFlow(policy)
 
     def measured(self, unit: UnitOfWork, infusion_id: str, reading: Measured) -> None:
         """Take a reading of a bag; an older one than the last changes nothing."""
@@ -87,6 +89,7 @@ class FlowWatch:
         for infusion in flowing.values():
             if infusion.device_id:
                 self._judge(unit, infusion, self._watch(unit, infusion), unit.now)
+        self.stray.tick(unit)
 
     def _watch(self, unit: UnitOfWork, infusion: Infusion, reading: Measured | None = None) -> _Watch:
         """Return the watch of a bag; after a restart it goes on from what the node has counted."""

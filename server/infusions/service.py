@@ -9,6 +9,7 @@ from clinical.commit import Act, Commit
 from clinical.exchange import InfusionChanged, InfusionStarted, Outcome, PatrolRecorded
 from clinical.records import (
     FLOWING,
+    PRESENT,
     Administration,
     Association,
     Bag,
@@ -23,9 +24,19 @@ from clinical.windows import DONE
 from server.administrations import store as stored
 from server.administrations.judge import judge
 from server.administrations.outbound import tell_hospital
-from server.administrations.service import flag, ingredients_given, outcome_of, patient_of
+from server.administrations.service import (
+    flag,
+    ingredients_given,
+    outcome_of,
+    past_a_lease,
+    patient_of,
+    patient_scanned,
+)
 from server.alarms import service as alarms
+from server.devices import leaving
 from server.devices.service import associate, release
+from server.infusions import bag_change, entries
+from server.infusions.judge import against, ordered_rate
 from server.sites import Site
 from server.storage.store import UnitOfWork
 from server.tasks.service import settle
@@ -54,12 +65,19 @@ def record_started(unit: UnitOfWork, site: Site, event: InfusionStarted) -> Outc
         outcome="running",
         action=event.request.action,
     )
-    judgement = judge(unit, site, act, event.request)
-    infusion = _infusion(event, task, order)
+    judgement = past_a_lease(unit, event, judge(unit, site, act, event.request))
+    infusion = replace(
+        _infusion(event, task, order), ordered_rate_ml_h=ordered_rate(unit, order, event.order_version)
+    )
+    if not infusion.patient_id:
+        infusion = _of_scanned(unit, infusion, patient_scanned(unit, site, event.request))
+    unit.put(infusion)
+    infusion = _instead_of(unit, infusion, event)
     unit.put(infusion)
     judgement = _bind(unit, infusion, event, judgement)
     administration = _started(event, infusion, judgement)
     unit.put(administration)
+    unit.put(entries.of_start(infusion, event, judgement.code))
     _take_bag(unit, event.bag_id, "running")
     transfusions.started(unit, site, infusion, event)
     if task is not None and task.status not in DONE:
@@ -74,7 +92,7 @@ def record_started(unit: UnitOfWork, site: Site, event: InfusionStarted) -> Outc
         outcome=judgement.status,
         detail=judgement.code,
     )
-    return outcome_of(event.id, judgement)
+    return outcome_of(unit, event, judgement)
 
 
 def _infusion(event: InfusionStarted, task: Task | None, order: Order | None) -> Infusion:
@@ -94,7 +112,30 @@ def _infusion(event: InfusionStarted, task: Task | None, order: Order | None) ->
         device_id=event.device_id,
         site=event.site,
         started_by=event.operator,
+        order_version=event.order_version,
     )
+
+
+def _instead_of(unit: UnitOfWork, infusion: Infusion, event: InfusionStarted) -> Infusion:
+    """Take down the bag that this one is hung instead of; its sensor stays on the chamber."""
+    old = bag_change.replaced(unit, event, infusion.patient_id)
+    if old is None:
+        return infusion
+    sensor, down = bag_change.watched_by(unit, old), bag_change.taken_down(event, old)
+    changed = _changed(old, down)
+    if changed is not None:
+        _apply(unit, changed, down)
+        unit.audit(
+            "bag-change", actor=event.operator, entity=f"infusion:{old.id}", patient=old.patient_id,
+            detail=infusion.id,
+        )  # fmt: skip
+    return bag_change.with_sensor(infusion, sensor)
+
+
+def _of_scanned(unit: UnitOfWork, infusion: Infusion, patient_id: str) -> Infusion:
+    """Let a bag of unknown task and order belong to the patient whose wristband was read."""
+    stay = next((one.id for one in unit.stays_of(patient_id) if one.status in PRESENT), "")
+    return replace(infusion, patient_id=patient_id, encounter_id=stay)
 
 
 def _bind(unit: UnitOfWork, infusion: Infusion, event: InfusionStarted, judgement: Commit) -> Commit:
@@ -143,35 +184,59 @@ def _take_bag(unit: UnitOfWork, bag_id: str, state: str) -> None:
         unit.put(replace(bag, state=state))
 
 
-def record_changed(unit: UnitOfWork, event: InfusionChanged) -> Outcome:
-    """Store what was done with a running bag; what cannot follow on its state is kept and flagged."""
+def record_changed(unit: UnitOfWork, site: Site, event: InfusionChanged) -> Outcome:
+    """Store what was done with a running bag; what stands against it is flagged and alarmed, not refused."""
     infusion = unit.get(Infusion, event.infusion_id)
     if infusion is None:
-        return Outcome(event_id=event.id, status="accepted-exception", code="unknown-infusion")
+        return _unknown(unit, event)
     changed = _changed(infusion, event)
-    if changed is None:
-        unit.audit(
-            "infusion-change",
-            actor=event.operator,
-            entity=f"infusion:{infusion.id}",
-            patient=infusion.patient_id,
-            outcome="accepted-exception",
-            detail=event.action,
-        )
-        return Outcome(event_id=event.id, status="accepted-exception", code="INF-TRANSITION")
+    code = against(unit, site, infusion, event) if changed is not None else "INF-TRANSITION"
+    if changed is not None:
+        _apply(unit, _with_ordered_rate(unit, changed, event), event, code)
+    status = "accepted-exception" if code else "accepted"
+    if code:
+        alarms.flagged_infusion(unit, infusion.id, event.id, code)
+    unit.audit(
+        f"infusion-{event.action}" if changed is not None else "infusion-change",
+        actor=event.operator,
+        entity=f"infusion:{infusion.id}",
+        patient=infusion.patient_id,
+        outcome=status,
+        detail=code if changed is not None else event.action,
+    )
+    return Outcome(event_id=event.id, status=status, code=code)
+
+
+def _unknown(unit: UnitOfWork, event: InfusionChanged) -> Outcome:
+    """Tell the station of a change of a bag that nobody started here: somebody has to look which it is."""
+    code = "unknown-infusion"
+    alarms.flagged_infusion(unit, event.infusion_id, event.id, code)
+    unit.audit(
+        "infusion-change",
+        actor=event.operator,
+        entity=f"infusion:{event.infusion_id}",
+        outcome="accepted-exception",
+        detail=code,
+    )
+    return Outcome(event_id=event.id, status="accepted-exception", code=code)
+
+
+def _apply(unit: UnitOfWork, changed: Infusion, event: InfusionChanged, against: str = "") -> None:
     unit.put(changed)
-    task = unit.get(Task, infusion.task_id)
+    unit.put(entries.of_change(changed, event, against))
+    task = unit.get(Task, changed.task_id)
     if task is not None:
         settle(unit, task, _TASK_OF[changed.state], event.operator)
     if changed.state not in FLOWING:
         _ended(unit, changed, event)
-    unit.audit(
-        f"infusion-{event.action}",
-        actor=event.operator,
-        entity=f"infusion:{infusion.id}",
-        patient=infusion.patient_id,
-    )
-    return Outcome(event_id=event.id, status="accepted")
+
+
+def _with_ordered_rate(unit: UnitOfWork, changed: Infusion, event: InfusionChanged) -> Infusion:
+    """Note which rate was ordered when this one was set; who does not say what they saw has not seen it."""
+    if event.rate_ml_h is None:
+        return changed
+    ordered = ordered_rate(unit, unit.get(Order, changed.order_id), event.order_version)
+    return replace(changed, ordered_rate_ml_h=ordered) if ordered is not None else changed
 
 
 def _changed(infusion: Infusion, event: InfusionChanged) -> Infusion | None:
@@ -220,6 +285,7 @@ def _ended(unit: UnitOfWork, infusion: Infusion, event: InfusionChanged) -> None
     administration = _finished(unit, infusion, order, event)
     unit.put(administration)
     tell_hospital(unit, administration, order, infusion)
+    leaving.settle(unit, infusion.encounter_id, event.at)
 
 
 def _finished(
@@ -254,12 +320,15 @@ def _finished(
 
 
 def record_patrol(unit: UnitOfWork, event: PatrolRecorded) -> Outcome:
-    """Keep a patrol; an abnormal site is told to the station."""
+    """Keep a patrol, from which the next one is due; an abnormal site is told to the station."""
     infusion = unit.get(Infusion, event.infusion_id)
     if infusion is None:
         return Outcome(event_id=event.id, status="accepted-exception", code="unknown-infusion")
     if event.site_finding != "normal":
         alarms.site_finding(unit, infusion, event.site_finding, event.at)
+    looked = max(event.at, infusion.looked_at or event.at)
+    unit.put(replace(infusion, looked_at=looked))
+    unit.put(entries.of_patrol(infusion, event))
     unit.audit(
         "patrol",
         actor=event.operator,

@@ -304,6 +304,9 @@ class _ReadingsWriter:
             message.generation.value, message.clock.state,
             min(message.clock.uncertainty_ms, _MOST_UNCERTAIN_MS), layout.number, *packed,
         ))  # fmt: skip
+        if not (history or layout.is_shown or (association and association.infusion_id)):
+            drops = measured(message).drops
+            writer.watch.stray.measured(unit, message.device, message.effective, drops, association)
         if association is None:
             self._written.unassigned += bool(filing.unassigned)
             return

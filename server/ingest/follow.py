@@ -12,7 +12,8 @@ from clinical.codes import DROP_COUNT, DROP_RATE, FLOW_CODES, FLOW_RATE, INFUSED
 from clinical.limits import ADULT
 from clinical.records import Encounter, Observation, Validity
 from server.infusions import flow
-from server.observations.service import keep_newest, observation_id
+from server.observations.service import keep_newest
+from server.storage.last_values import observation_id
 from server.storage.unit import UnitOfWork
 from server.storage.values import Codes, Layouts
 

@@ -1,25 +1,37 @@
-"""``/ws/central``: the live ward for wall screens and the nurses' station."""
+"""``/ws/central``: the live ward for wall screens and the nurses' station.
+
+A wall screen that the ward has registered connects with ``?screen=ID``; it alarms when it is not heard.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from clinical.errors import RefusedError, UnavailableError, WardlinkError
 from server.dependencies import check_origin, context_of, current_session
 from server.live.hub import Hub, Screen
+from server.live.screens import counts_as_answer
 from server.people import access
 from server.people.errors import SignInError
-from server.people.service import CLINICAL
+from server.people.service import READING
 
+log = structlog.get_logger(__name__)
 router = APIRouter()
 HELLO_S = 5.0
 RECHECK_S = 30.0
 MAX_MESSAGE = 4_096
 _SIGN_IN, _REFUSED, _BAD = 4401, 4403, 4400
+Heard = Callable[[Mapping[str, object]], None]
+
+
+def _unheard(_message: Mapping[str, object]) -> None:
+    """Take no note of a screen that nobody has registered."""
 
 
 @router.websocket("/ws/central")
@@ -39,7 +51,7 @@ async def central(socket: WebSocket) -> None:
         await _close(socket, _BAD)
         return
     screen = Screen(hub, socket, lanes=bool(hello.get("lanes", True)))
-    await _serve(socket, screen, hello, ward)
+    await _serve(socket, screen, hello, ward, await _heard(socket, ward))
 
 
 async def _admit(socket: WebSocket) -> tuple[Hub, str] | None:
@@ -47,7 +59,7 @@ async def _admit(socket: WebSocket) -> tuple[Hub, str] | None:
     context = context_of(socket)
     try:
         session = await asyncio.to_thread(current_session, socket)
-        session.require(*CLINICAL)
+        session.require(*READING)
         if "origin" in socket.headers:
             check_origin(socket)
         asked = socket.query_params.get("ward", "")
@@ -61,9 +73,31 @@ async def _admit(socket: WebSocket) -> tuple[Hub, str] | None:
     return context.hubs[ward.id], ward.id
 
 
-async def _serve(socket: WebSocket, screen: Screen, hello: dict[str, Any], ward: str = "") -> None:
+async def _heard(socket: WebSocket, ward: str) -> Heard:
+    """Return what takes note of a registered screen; a name nobody knows is told, and the ward shown."""
+    name = socket.query_params.get("screen", "")
+    if not name:
+        return _unheard
+    context = context_of(socket)
+    note = context.site.screens.listener(ward, name)
+    if note is None:
+        log.warning("screen-unknown")
+        await socket.send_json({"t": "screen", "known": False})
+        return _unheard
+
+    def heard(message: Mapping[str, object]) -> None:
+        if counts_as_answer(message):
+            note(context.store.clock())
+
+    note(context.store.clock())
+    return heard
+
+
+async def _serve(
+    socket: WebSocket, screen: Screen, hello: dict[str, Any], ward: str = "", heard: Heard = _unheard
+) -> None:
     tasks = {
-        asyncio.create_task(_listen(socket, screen)),
+        asyncio.create_task(_listen(socket, screen, heard)),
         asyncio.create_task(screen.run(hello.get("epoch"), hello.get("seq", 0))),
         asyncio.create_task(_still_signed_in(socket, ward)),
     }
@@ -93,13 +127,14 @@ async def _still_signed_in(socket: WebSocket, ward: str) -> None:
             session = await asyncio.to_thread(current_session, socket)
         except UnavailableError:
             continue  # the store rests; the screen goes on with what it has
-        session.require(*CLINICAL)
+        session.require(*READING)
         session.require_ward(ward)
 
 
-async def _listen(socket: WebSocket, screen: Screen) -> None:
+async def _listen(socket: WebSocket, screen: Screen, heard: Heard) -> None:
     while True:
         message = await _message(socket)
+        heard(message)
         if message.get("t") == "ack":
             screen.acknowledged(message.get("m", 0), message.get("w", 0))
 

@@ -30,6 +30,7 @@ class NodeState:
     seen: datetime | None = None
     waiting: int = 0
     version: str = ""
+    outbox: str = ""  # id of the outbox it uses now
     generation: Generation = Generation.REAL
     devices: dict[str, str] = field(default_factory=dict)
     mounted: frozenset[str] = frozenset()  # devices fixed at its beds
@@ -54,6 +55,7 @@ def read_all(connection: Connection) -> list[NodeState]:
                 seen=row.seen,
                 waiting=said.depth if said else 0,
                 version=said.version if said else "",
+                outbox=(said.outbox or "") if said else "",
                 generation=said.generation if said else Generation.REAL,
                 devices=dict(said.devices) if said else {},
                 mounted=frozenset(device for bed in beds for device in mounted.get((row.ward, bed), ())),

@@ -13,14 +13,18 @@ from decimal import Decimal
 from sqlalchemy import insert, select
 
 from broker.messages import Value
+from clinical.chart_records import Observed
 from clinical.codes import CODES
 from clinical.errors import BadInputError, ConflictError, NotFoundError
+from clinical.exchange import Charted as ChartedEvent
+from clinical.exchange import Outcome
 from clinical.records import PRESENT, Encounter, Observation, Patient
 from server.observations import entries
-from server.observations.service import CONSCIOUSNESS, OXYGEN, keep_newest, observation_id
+from server.observations.service import CONSCIOUSNESS, OXYGEN, keep_newest
 from server.people.service import Session
 from server.storage import schema
 from server.storage.codec import to_text
+from server.storage.last_values import observation_id
 from server.storage.store import UnitOfWork
 
 CHARTERS = ("nurse", "charge-nurse", "instructor", "doctor")
@@ -46,13 +50,8 @@ RANGES: dict[str, tuple[str, str]] = {
 _WHOLE = frozenset({OXYGEN, CONSCIOUSNESS, "MDCX_PAIN_NRS"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charted:
-    """One value as it was written down; ``unit`` is UCUM, the one of the table of codes."""
-
-    code: str
-    value: Decimal
-    unit: str
+Charted = Observed
+"""One value as it was written down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +72,8 @@ def check(one: ChartedSet, now: datetime) -> None:
     """
     if not now - OLDEST <= one.at <= now + LATEST:
         raise BadInputError("time", "an observation is at most a day old and never in the future")
+    if not one.values:
+        raise BadInputError("observation", "a set has at least one value")
     codes = [value.code for value in one.values]
     if len(set(codes)) != len(codes):
         raise BadInputError("observation", "one code stands twice in the set")
@@ -109,18 +110,47 @@ def chart(unit: UnitOfWork, session: Session, encounter_id: str, one: ChartedSet
     if stay.status not in PRESENT:
         raise ConflictError("stay-ended", "this stay has ended; nothing is written down on it")
     check(one, unit.now)
-    made = tuple(_observation(patient, one.at, value) for value in one.values)
     body = to_text({"encounter_id": stay.id, "set": one})
     before = unit.connection.execute(select(schema.events).where(schema.events.c.id == one.id)).first()
     if before is not None:
         if before.body != body:
             raise ConflictError("observation-known", "this id belongs to another record; make a new one")
-        return made
+        return tuple(_observation(patient, one.at, value) for value in one.values)
+    made = _keep(unit, stay, patient, one)
+    _note(unit, session, one, body)
+    _audit(unit, one, session.practitioner.id, patient.id)
+    return made
+
+
+def record(unit: UnitOfWork, event: ChartedEvent) -> Outcome:
+    """Keep a set that a handheld reports, perhaps long after it was found; its id is that of the event.
+
+    How old it may be counts from when it was written down, not from when the network was back; a patient who
+    has left meanwhile was there when it was found.
+    """
+    said = event.observed
+    stay = unit.get(Encounter, said.encounter_id) if said is not None else None
+    patient = unit.get(Patient, stay.patient_id) if stay is not None else None
+    if said is None or stay is None or patient is None:
+        return Outcome(event_id=event.id, status="refused", code="unknown-patient")
+    if stay.status not in PRESENT and (stay.moved_at is None or event.at > stay.moved_at):
+        return Outcome(event_id=event.id, status="refused", code="stay-ended")
+    one = ChartedSet(id=event.id, at=event.at, values=said.values)
+    try:
+        check(one, max(min(event.sent, unit.now), event.at))
+    except BadInputError as error:
+        return Outcome(event_id=event.id, status="refused", code=error.code)
+    _keep(unit, stay, patient, one)
+    _audit(unit, one, event.operator, patient.id)
+    return Outcome(event_id=event.id, status="accepted")
+
+
+def _keep(unit: UnitOfWork, stay: Encounter, patient: Patient, one: ChartedSet) -> tuple[Observation, ...]:
+    made = tuple(_observation(patient, one.at, value) for value in one.values)
     for observation in made:
         keep_newest(unit, observation)
     values = [Value(code=value.code, n=value.value, unit=value.unit) for value in one.values]
     entries.append(unit, one.id, one.at, stay, patient.generation, values)
-    _note(unit, session, one, body, patient.id)
     return made
 
 
@@ -137,7 +167,7 @@ def _observation(patient: Patient, at: datetime, value: Charted) -> Observation:
     )
 
 
-def _note(unit: UnitOfWork, session: Session, one: ChartedSet, body: str, patient_id: str) -> None:
+def _note(unit: UnitOfWork, session: Session, one: ChartedSet, body: str) -> None:
     unit.connection.execute(
         insert(schema.events).values(
             id=one.id,
@@ -149,12 +179,15 @@ def _note(unit: UnitOfWork, session: Session, one: ChartedSet, body: str, patien
             uploaded_by=session.practitioner.id,
             handheld=session.handheld,
             body=body,
-            outcome="{}",
+            outcome=to_text(Outcome(event_id=one.id, status="accepted")),
         )
     )
+
+
+def _audit(unit: UnitOfWork, one: ChartedSet, by: str, patient_id: str) -> None:
     unit.audit(
         "chart-observations",
-        actor=session.practitioner.id,
+        actor=by,
         entity=f"observations:{one.id}",
         patient=patient_id,
         detail=",".join(value.code for value in one.values),

@@ -12,7 +12,7 @@ from clinical.errors import NotFoundError
 from clinical.records import Encounter, Observation
 from server.dependencies import Ctx, SignedInAs
 from server.observations import charted, warning
-from server.people.service import CLINICAL
+from server.people.service import READING
 from server.sync.sound import check_sound
 
 router = APIRouter(tags=["observations"])
@@ -75,7 +75,7 @@ def read_scores(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> Scores:
     """List the ward's early warning scores as they are now."""
-    session.require(*CLINICAL)
+    session.require(*READING)
     context.site.ward(ward)
     rows = warning.ward_list(context.store.picture, ward, context.store.clock())
     return Scores(scores=rows[offset : offset + limit])
@@ -98,7 +98,7 @@ def chart(encounter_id: Id, body: ChartedSetIn, session: SignedInAs, context: Ct
 @router.get("/encounters/{encounter_id}/news2")
 def read_score(encounter_id: Id, session: SignedInAs, context: Ctx) -> warning.Judged:
     """Return the score as it is now, or what is missing for it."""
-    session.require(*CLINICAL)
+    session.require(*READING)
     stay = context.store.picture.get(Encounter, encounter_id)
     if stay is None:
         raise NotFoundError("encounter", "this stay is not known; refresh the ward")

@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel
 
-from clinical.errors import BadInputError
+from clinical.errors import BadInputError, NotFoundError
 from server.dependencies import Ctx, SignedInAs
 from server.observations import unassigned
 from server.observations.trend import Point, trend
+from server.people import access
 
 router = APIRouter(tags=["observations"])
 MAX_SPAN = timedelta(days=7)
@@ -55,7 +56,7 @@ def read_trend(
     points: Annotated[int, Query(ge=1, le=1440)] = 240,
 ) -> Trend:
     """Show one code of one stay; the last 24 hours unless told, at most seven days."""
-    session.require("nurse", "charge-nurse", "doctor", "manager")
+    session.require("nurse", "charge-nurse", "doctor", "manager", "read-only")
     try:
         end = until.astimezone(UTC) if until else context.store.clock()
         start = since.astimezone(UTC) if since else end - timedelta(hours=24)
@@ -64,4 +65,8 @@ def read_trend(
     if not timedelta(0) < end - start <= MAX_SPAN:
         raise BadInputError("span", "a trend spans more than nothing and at most seven days")
     with context.store.reading() as connection:
+        ward = access.ward_in_store(connection, "encounters", encounter_id)
+        if ward is None:
+            raise NotFoundError("no-such-stay", "there is no such stay")
+        session.require_ward(ward)  # the stay may have left the picture that the guard looks into
         return Trend(code=code, points=trend(connection, encounter_id, code, start, end, points))

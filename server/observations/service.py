@@ -7,6 +7,7 @@ from typing import Any
 
 from clinical.records import USABLE, Observation, Patient, age_years
 from clinical.scores.news2 import MAX_AGE_MIN, news2
+from server.storage.last_values import observation_id
 from server.storage.picture import Picture
 from server.storage.store import UnitOfWork
 
@@ -20,11 +21,6 @@ INPUTS = {
 OXYGEN, CONSCIOUSNESS = "MDCX_OXYGEN", "MDCX_CONSCIOUSNESS"
 """Local codes of what a nurse enters: oxygen 0 or 1; consciousness 0-4 for A, C, V, P, U."""
 _WORDS = "ACVPU"
-
-
-def observation_id(patient_id: str, code: str) -> str:
-    """Id of the newest value of a code: one record per patient and code."""
-    return f"{patient_id}/{code}"
 
 
 def keep_newest(unit: UnitOfWork, observation: Observation) -> None:

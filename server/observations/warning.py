@@ -24,8 +24,9 @@ from clinical.records import (
 from clinical.scores.news2 import MAX_AGE_MIN
 from server.alarms import service as alarms
 from server.observations import entries
-from server.observations.service import CONSCIOUSNESS, INPUTS, OXYGEN, news2_of, observation_id
+from server.observations.service import CONSCIOUSNESS, INPUTS, OXYGEN, news2_of
 from server.storage.columns import micros
+from server.storage.last_values import observation_id
 from server.storage.picture import Picture
 from server.storage.store import UnitOfWork
 

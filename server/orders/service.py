@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from clinical.bedside_check import labels
 from clinical.errors import ConflictError, NotFoundError
 from clinical.policy import SitePolicy
-from clinical.records import ENDED, FLOWING, Infusion, Order, Task
+from clinical.records import ENDED, Order, Task
 from server.administrations import store as leases
 from server.storage.store import UnitOfWork
-from server.tasks.service import replan
+from server.tasks.service import plan_first, replan
 
 
 def place(unit: UnitOfWork, order: Order, policy: SitePolicy) -> Order:
@@ -31,7 +32,7 @@ def place(unit: UnitOfWork, order: Order, policy: SitePolicy) -> Order:
         "order-place", actor=order.prescriber or "his", entity=f"order:{order.id}", patient=order.patient_id
     )
     stored = get(unit, order.id)
-    replan(unit, stored, policy)
+    plan_first(unit, stored, policy)
     return stored
 
 
@@ -76,7 +77,14 @@ def verify(unit: UnitOfWork, order_id: str, version: int, by: str, *, pharmacist
         raise ConflictError("order-changed", "the order has changed; read its newest version, then verify it")
     if order.status in ENDED:
         raise ConflictError("order-closed", "the order has ended; there is nothing to verify")
-    verified = replace(order, pharmacist_verified=True) if pharmacist else replace(order, nurse_verified=True)
+    if order.pharmacist_verified_by if pharmacist else order.nurse_verified_by:
+        return order
+    if pharmacist:
+        verified = replace(
+            order, pharmacist_verified=True, pharmacist_verified_by=by, pharmacist_verified_at=unit.now
+        )
+    else:
+        verified = replace(order, nurse_verified=True, nurse_verified_by=by, nurse_verified_at=unit.now)
     if verified != order:
         unit.put(verified)
         role = "pharmacist" if pharmacist else "nurse"
@@ -107,6 +115,7 @@ def _with_label_versions(order: Order) -> Order:
         order,
         label_version=order.label_version or order.version,
         rate_version=order.rate_version or order.version,
+        drug_version=order.drug_version or order.version,
     )
 
 
@@ -119,9 +128,21 @@ def _says_the_same(one: Order, other: Order) -> bool:
             changed_at=other.changed_at,
             label_version=other.label_version,
             rate_version=other.rate_version,
+            drug_version=other.drug_version,
+            **_verifiers(other),
         )
         == other
     )
+
+
+def _verifiers(order: Order) -> dict[str, Any]:
+    """Who checked an order, and when."""
+    return {
+        "nurse_verified_by": order.nurse_verified_by,
+        "nurse_verified_at": order.nurse_verified_at,
+        "pharmacist_verified_by": order.pharmacist_verified_by,
+        "pharmacist_verified_at": order.pharmacist_verified_at,
+    }
 
 
 def _keeping_verification(before: Order, again: Order) -> Order:
@@ -134,7 +155,10 @@ def _keeping_verification(before: Order, again: Order) -> Order:
     unchanged = replace(
         before, nurse_verified=verified.nurse_verified, pharmacist_verified=verified.pharmacist_verified
     )
-    return verified if _says_the_same(verified, unchanged) else again
+    if not _says_the_same(verified, unchanged):
+        return again
+    said = {name: value for name, value in _verifiers(again).items() if value}
+    return replace(verified, **(_verifiers(before) | said))
 
 
 def get(unit: UnitOfWork, order_id: str) -> Order:
@@ -147,8 +171,3 @@ def get(unit: UnitOfWork, order_id: str) -> Order:
     if order is None:
         raise NotFoundError("unknown-order", "the order is not known here")
     return order
-
-
-def flowing_infusions(unit: UnitOfWork, order_id: str) -> list[Infusion]:
-    """Bags of this order that hang open now."""
-    return [one for one in unit.all(Infusion) if one.order_id == order_id and one.state in FLOWING]

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from clinical.errors import ConflictError, NotFoundError
 from clinical.policy import SitePolicy
-from clinical.records import PRESENT, Encounter, Order, Patient, Wristband
+from clinical.records import LEAVING, PRESENT, Encounter, Order, Patient, Wristband
 from server.alarms import service as alarms
-from server.devices.service import follow_bed, release_encounter
+from server.devices import leaving
+from server.devices.service import follow_bed
 from server.orders import service as orders
 from server.storage.store import UnitOfWork
 from server.wristbands import service as wristbands
@@ -26,22 +27,20 @@ def patient_id(mrn: str) -> str:
 
 
 def stay_of(unit: UnitOfWork, patient: Patient) -> Encounter | None:
-    """Return the stay a patient is in now."""
+    """Return the stay a patient is in now; by the hospital's word one that is leaving is over."""
     return next(
-        (stay for stay in unit.all(Encounter) if stay.patient_id == patient.id and stay.status in PRESENT),
-        None,
+        (stay for stay in unit.all(Encounter) if stay.patient_id == patient.id and _is_in(stay)), None
     )
 
 
+def _is_in(stay: Encounter) -> bool:
+    return stay.status in PRESENT and stay.status != LEAVING
+
+
 def lying_in(unit: UnitOfWork, ward: str, bed: str) -> Encounter | None:
-    """Return who lies in a bed."""
+    """Return who lies in a bed; who is leaving it keeps nobody out."""
     return next(
-        (
-            stay
-            for stay in unit.all(Encounter)
-            if (stay.ward, stay.bed) == (ward, bed) and stay.status in PRESENT
-        ),
-        None,
+        (stay for stay in unit.all(Encounter) if (stay.ward, stay.bed) == (ward, bed) and _is_in(stay)), None
     )
 
 
@@ -56,9 +55,13 @@ def admit(unit: UnitOfWork, patient: Patient, stay: Encounter, at: datetime) -> 
         raise ConflictError("bed-taken", "another patient lies in this bed; move or discharge them first")
     before = unit.get(Encounter, stay.id)
     unit.put(patient)
+    stay = replace(stay, leaves_as="")
     unit.put(stay)
     if before is None:
         unit.audit("admit", actor="his", entity=f"encounter:{stay.id}", patient=patient.id)
+    elif before.status == LEAVING:
+        for association in leaving.open_associations(unit, stay.id):
+            leaving.withdraw(unit, association)
     _wristband(unit, patient)
     follow_bed(unit, stay, at)
     return stay
@@ -71,7 +74,7 @@ def _wristband(unit: UnitOfWork, patient: Patient) -> None:
 
 
 def move(unit: UnitOfWork, stay: Encounter, *, ward: str, bed: str, room: str, at: datetime) -> Encounter:
-    """Move a patient to another bed; devices mounted at the old one are taken off, personal ones stay on.
+    """Move a patient to another bed; devices mounted at the old one wait to be released, personal ones stay.
 
     Raises:
         ConflictError: Somebody else lies in the bed.
@@ -92,25 +95,35 @@ def move(unit: UnitOfWork, stay: Encounter, *, ward: str, bed: str, room: str, a
 def discharge(
     unit: UnitOfWork, stay: Encounter, at: datetime, policy: SitePolicy, status: str = "finished"
 ) -> Encounter:
-    """End a stay: bed free, devices off, what was still planned stopped; what was done stays."""
-    if stay.status == status:
+    """End a stay: bed free, what was still planned stopped; what was done stays.
+
+    While a device is on the patient or a bag hangs open the stay is only leaving, see
+    :mod:`server.devices.leaving`.
+    """
+    if stay.status in {status, LEAVING}:
         return stay
-    ended = replace(stay, status=status, moved_at=at)
-    unit.put(ended)
-    release_encounter(unit, stay.id, at)
+    attached = leaving.is_attached(unit, stay.id)
+    over = leaving.ended(stay, status, at)
+    if attached:
+        over = replace(stay, status=LEAVING, leaves_as=status, moved_at=at)
+    unit.put(over)
+    for association in leaving.open_associations(unit, stay.id):
+        leaving.ask(unit, association, at)
     for order in list(unit.all(Order)):
         if order.encounter_id == stay.id:
             orders.set_status(
                 unit, order.id, "completed" if status == "finished" else "cancelled", at, policy
             )
-    alarms.end_for_encounter(unit, stay.id, at)
+    if not attached:
+        alarms.end_for_encounter(unit, stay.id, at)
     unit.audit(
         "discharge" if status == "finished" else "cancel-admit",
         actor="his",
         entity=f"encounter:{stay.id}",
         patient=stay.patient_id,
+        outcome="leaving" if attached else "ok",
     )
-    return ended
+    return over
 
 
 def known(unit: UnitOfWork, mrn: str) -> Patient:

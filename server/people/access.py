@@ -21,7 +21,7 @@ from clinical.identifiers import resolve
 from server.people.service import CLINICAL, Session
 from server.sites import Site
 from server.storage.picture import EVERY_WARD, Picture
-from server.storage.schema import ward_grants
+from server.storage.schema import facts, ward_grants
 from server.storage.store import Store, UnitOfWork
 
 GRANT_LIFE = timedelta(hours=1)
@@ -38,6 +38,7 @@ SUBJECTS = {
     "unit_id": "blood_units",
     "infusion_id": "infusions",
     "order_id": "orders",
+    "administration_id": "administrations",
     "handover_id": "handovers",
     "value_id": "critical_values",
 }
@@ -72,6 +73,12 @@ def ward_of(picture: Picture, kind: str, record_id: str) -> str:
     """Return the ward that sees a record; empty when every ward does, or when nobody knows it."""
     entry = picture.entry(kind, record_id)
     return entry.ward if entry is not None else EVERY_WARD
+
+
+def ward_in_store(connection: Connection, kind: str, record_id: str) -> str | None:
+    """Return the ward of a record that may have left the picture long ago; None when there was none."""
+    found = connection.scalar(select(facts.c.ward).where(facts.c.kind == kind, facts.c.id == record_id))
+    return None if found is None else str(found)
 
 
 def ward_asked(picture: Picture, site: Site, session: Session, request: CheckRequest) -> str:

@@ -84,7 +84,7 @@ def issue(
         raise RefusedError(
             "confirmation-self", "you cannot confirm for yourself; another person scans badge and types PIN"
         )
-    if not _may(person, wish.purpose, policy):
+    if not may(person, wish.purpose, policy):
         raise RefusedError(
             "confirmation-role", "this person may not confirm this; ask somebody who has the right to"
         )
@@ -107,7 +107,8 @@ def issue(
     return made
 
 
-def _may(person: Practitioner, purpose: Purpose, policy: SitePolicy) -> bool:
+def may(person: Practitioner, purpose: Purpose, policy: SitePolicy) -> bool:
+    """Tell whether somebody has the role for what is to be confirmed."""
     roles = set(person.roles)
     if purpose is Purpose.PRESCRIBER:
         return bool(roles & set(policy.prescriber_roles))
@@ -116,7 +117,8 @@ def _may(person: Practitioner, purpose: Purpose, policy: SitePolicy) -> bool:
 
 def claimed(request: CheckRequest) -> bool:
     """Whether a request speaks of anybody but its operator."""
-    return request.witness is not None or any(one.by and one.via != _READ_BACK for one in request.overrides)
+    beside = request.witness is not None or bool(request.operator.instructor_id)
+    return beside or any(one.by and one.via != _READ_BACK for one in request.overrides)
 
 
 def proven(unit: UnitOfWork, request: CheckRequest, task_id: str) -> CheckRequest:
@@ -130,7 +132,10 @@ def proven(unit: UnitOfWork, request: CheckRequest, task_id: str) -> CheckReques
         for one in request.overrides
         if not one.by or one.via == _READ_BACK or not _against_override(unit, use, one.code, one.by)
     )
-    return replace(request, witness=witness, overrides=overrides)
+    operator = request.operator
+    if _against_instructor(unit, use):
+        operator = replace(operator, instructor_id="", instructor_badge_at=None)
+    return replace(request, witness=witness, overrides=overrides, operator=operator)
 
 
 def against(unit: UnitOfWork, event: Event) -> str:
@@ -144,7 +149,7 @@ def against(unit: UnitOfWork, event: Event) -> str:
         at=event.at,
         event_id=event.id,
     )
-    found = [_against_witness(unit, use)]
+    found = [_against_witness(unit, use), _against_instructor(unit, use)]
     found += [
         _against_override(unit, use, one.code, one.by)
         for one in request.overrides
@@ -153,6 +158,18 @@ def against(unit: UnitOfWork, event: Event) -> str:
     _use_up(unit, use)
     worst = [code for code in found if code not in {"", OFFLINE}]
     return next(iter(worst), OFFLINE if OFFLINE in found else "")
+
+
+def has_proven(unit: UnitOfWork, request: CheckRequest, event_id: str, by: str) -> bool:
+    """Tell whether a prescriber stood behind an act with badge and PIN at the server; the act used it up."""
+    rows = (_row(unit, one.token) for one in request.confirmations if one.by == by and one.token)
+    return any(
+        row is not None
+        and row.practitioner_id == by
+        and row.purpose == Purpose.PRESCRIBER
+        and row.used_by == event_id
+        for row in rows
+    )
 
 
 def _against_witness(unit: UnitOfWork, use: Use) -> str:
@@ -164,6 +181,16 @@ def _against_witness(unit: UnitOfWork, use: Use) -> str:
         _judged(unit, use, one, frozenset(wanted), value=_plain(witness.value))
         for one in use.request.confirmations
         if one.by == witness.id
+    )
+
+
+def _against_instructor(unit: UnitOfWork, use: Use) -> str:
+    """A student's instructor stands by with badge and PIN like every other second person."""
+    instructor = use.request.operator.instructor_id
+    if not instructor:
+        return ""
+    return _best(
+        _judged(unit, use, one, AS_WITNESS) for one in use.request.confirmations if one.by == instructor
     )
 
 

@@ -11,3 +11,7 @@ class SignInError(WardlinkError):
 
 class TooManyAttemptsError(WardlinkError):
     """Wait before trying again (HTTP 429)."""
+
+
+class GivenUpError(WardlinkError):
+    """The ward has given a handheld up: it destroys its keys and forgets everything (HTTP 410)."""

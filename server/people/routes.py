@@ -1,4 +1,4 @@
-"""``/sessions``, ``/me``, and how another ward is opened."""
+"""``/sessions``, ``/me``, new PINs and passwords, and how another ward is opened."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from server.context import Context
 from server.dependencies import COOKIE, Ctx, SignedInAs, check_origin
-from server.people import access, service
+from server.people import access, locks, pins, service
 from server.people.confirmations import Confirmed, Wish, issue
 from server.people.schemas import (
     BreakGlass,
     Confirm,
     Grants,
     Me,
+    NewPassword,
+    NewPin,
     OfflineVerifier,
     OneTime,
     OneTimeCode,
+    Secret,
     SignedIn,
     SignIn,
+    WebSignIn,
 )
+from server.people.settings import access_of
 from server.sync.sound import check_sound
 
 router = APIRouter(tags=["people"])
@@ -31,9 +36,10 @@ WardId = Annotated[str, Path(max_length=64)]
 @router.post("/sessions", status_code=201)
 async def sign_in(body: SignIn, request: Request, context: Ctx) -> SignedIn:
     """Open a session on a handheld with badge and PIN."""
-    address = request.client.host if request.client else ""
-    context.doors.knock(address, context.store.clock())
-    attempt = service.Attempt(badge=body.badge, pin=body.pin, handheld=body.handheld, address=address)
+    attempt = service.Attempt(
+        badge=body.badge, pin=body.pin, handheld=body.handheld, address=_address(request)
+    )
+    context.doors.knock(attempt.address, context.store.clock())
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(context.doors.pool, _signed_in, context, attempt)
 
@@ -53,9 +59,10 @@ def _signed_in(context: Context, attempt: service.Attempt) -> SignedIn:
 async def confirm(body: Confirm, request: Request, session: SignedInAs, context: Ctx) -> Confirmed:
     """Prove with another person's badge and PIN that they stand behind one check; counts once, for 5 min."""
     check_sound(body.request)
-    address = request.client.host if request.client else ""
-    context.doors.knock(address, context.store.clock())
-    attempt = service.Attempt(badge=body.badge, pin=body.pin, handheld=session.handheld, address=address)
+    attempt = service.Attempt(
+        badge=body.badge, pin=body.pin, handheld=session.handheld, address=_address(request)
+    )
+    context.doors.knock(attempt.address, context.store.clock())
     wish = Wish(
         purpose=body.purpose,
         request=body.request,
@@ -77,6 +84,13 @@ def open_web(body: OneTime, request: Request, response: Response, context: Ctx) 
     """Open a web session with a one-time code; the answer sets the session cookie."""
     check_origin(request)
     token, session = service.use_code(context.store, context.limits, body.code)
+    return _opened(context, request, response, token, session)
+
+
+def _opened(
+    context: Context, request: Request, response: Response, token: str, session: service.Session
+) -> Me:
+    """Give the browser its cookie, and say who has signed in."""
     response.set_cookie(
         COOKIE,
         token,
@@ -86,9 +100,35 @@ def open_web(body: OneTime, request: Request, response: Response, context: Ctx) 
         secure=request.url.scheme == "https",
         path="/",
     )
+    return _me(context, session)
+
+
+def _me(context: Context, session: service.Session) -> Me:
     return Me(
-        practitioner=session.practitioner, ward=access.home(context.site, session), expires=session.expires
+        practitioner=session.practitioner,
+        ward=access.home(context.site, session),
+        expires=session.expires,
+        locked=session.locked,
     )
+
+
+@router.post("/sessions/web", status_code=201)
+async def sign_in_web(body: WebSignIn, request: Request, response: Response, context: Ctx) -> Me:
+    """Open a web session with badge and password; the answer sets the session cookie."""
+    check_origin(request)
+    attempt = service.Attempt(
+        badge=body.badge, pin=body.password, handheld="", address=_address(request), by="password"
+    )
+    context.doors.knock(attempt.address, context.store.clock())
+    loop = asyncio.get_running_loop()
+    token, session = await loop.run_in_executor(
+        context.doors.pool, service.sign_in, context.store, context.limits, context.doors, attempt
+    )
+    return _opened(context, request, response, token, session)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 @router.post("/sessions/one-time-codes", status_code=201)
@@ -109,9 +149,56 @@ def sign_out(session: SignedInAs, context: Ctx) -> Response:
 
 @router.get("/me")
 def me(session: SignedInAs, context: Ctx) -> Me:
-    """Say who is signed in."""
-    return Me(
-        practitioner=session.practitioner, ward=access.home(context.site, session), expires=session.expires
+    """Say who is signed in, and whether the session is locked."""
+    return _me(context, session)
+
+
+@router.post("/sessions/current/lock", status_code=204)
+def lock(session: SignedInAs, context: Ctx) -> None:
+    """Lock the session: nothing is done in it until its holder has typed PIN or password."""
+    context.store.write(lambda unit: locks.lock(unit, session))
+
+
+@router.post("/sessions/current/unlock", status_code=204)
+async def unlock(body: Secret, request: Request, session: SignedInAs, context: Ctx) -> None:
+    """Open a locked session again with its holder's own PIN or password."""
+    attempt = _own_attempt(request, session, body.secret, body.by)
+    context.doors.knock(attempt.address, context.store.clock())
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(
+        context.doors.pool, locks.unlock, context.store, context.limits, context.doors, session, attempt
+    )
+
+
+@router.post("/me/password", status_code=204)
+async def set_password(body: NewPassword, request: Request, session: SignedInAs, context: Ctx) -> None:
+    """Set the password with which the person who is signed in opens the web; their PIN proves it is them."""
+    pins.check_password(body.password, session.practitioner.badge, access_of(context.settings))
+    attempt = _own_attempt(request, session, body.pin, "pin")
+    context.doors.knock(attempt.address, context.store.clock())
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(
+        context.doors.pool, pins.set_password, context.store, context.limits, context.doors, attempt,
+        body.password,
+    )  # fmt: skip
+
+
+def _own_attempt(request: Request, session: service.Session, secret: str, by: str) -> service.Attempt:
+    badge = session.practitioner.badge
+    return service.Attempt(
+        badge=badge, pin=secret, handheld=session.handheld, address=_address(request), by=by
+    )
+
+
+@router.post("/pins", status_code=204)
+async def set_pin(body: NewPin, request: Request, context: Ctx) -> None:
+    """Set a new PIN with the code that the ward's manager has handed over; it counts once."""
+    wish = pins.NewPin(badge=body.badge, code=body.code, pin=body.pin, address=_address(request))
+    context.doors.knock(wish.address, context.store.clock())
+    loop = asyncio.get_running_loop()
+    allowed = access_of(context.settings)
+    await loop.run_in_executor(
+        context.doors.pool, pins.set_pin, context.store, context.limits, context.doors, allowed, wish
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,6 +49,35 @@ class OneTime(_Shape):
     code: str = Field(min_length=6, max_length=200)
 
 
+class WebSignIn(_Shape):
+    """Badge as scanned or typed, and the person's password for the web."""
+
+    badge: str = Field(min_length=1, max_length=200, examples=["N20713"])
+    password: str = Field(min_length=1, max_length=256, examples=["vier Enten im Regen"])
+
+
+class Secret(_Shape):
+    """The PIN of who is signed in, or their password."""
+
+    secret: str = Field(min_length=1, max_length=256, examples=["2580"])
+    by: Literal["pin", "password"] = "pin"
+
+
+class NewPassword(_Shape):
+    """A password for the web, and the PIN of who asks."""
+
+    pin: str = Field(min_length=1, max_length=64, examples=["2580"])
+    password: str = Field(min_length=1, max_length=256, examples=["vier Enten im Regen"])
+
+
+class NewPin(_Shape):
+    """The badge, the code from the ward's manager, and the PIN that is wanted."""
+
+    badge: str = Field(min_length=1, max_length=200, examples=["N20713"])
+    code: str = Field(min_length=6, max_length=64, examples=["7KQ2M-XV40D"])
+    pin: str = Field(min_length=1, max_length=64, examples=["7319"])
+
+
 class OfflineVerifier(_Shape):
     """Lets the handheld recognise the same PIN without the server, until ``expires``.
 
@@ -77,6 +106,7 @@ class Me(_Shape):
     practitioner: Practitioner
     ward: Ward
     expires: datetime
+    locked: bool = False
 
 
 class OneTimeCode(_Shape):

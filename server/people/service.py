@@ -1,4 +1,4 @@
-"""Signing in: badge and PIN on handhelds, a one-time code on the web; sessions kept on the server.
+"""Signing in: badge and PIN on handhelds, password or a one-time code on the web; sessions kept here.
 
 Argon2id with the OWASP minimum (19 MiB, 2 passes, 1 lane). An attempt is counted before the PIN is
 looked at, so that attempts sent at the same moment cannot get past the limit.
@@ -23,7 +23,8 @@ from clinical.identifiers import resolve
 from clinical.records import Practitioner
 from server.people import store as people
 from server.people.doors import Doors
-from server.people.errors import SignInError, TooManyAttemptsError
+from server.people.errors import GivenUpError, SignInError, TooManyAttemptsError
+from server.people.settings import Access
 from server.storage.store import Store, UnitOfWork
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -32,7 +33,9 @@ PLACES = 5
 CODE_LIFE = timedelta(minutes=10)
 OFFLINE_LIFE = timedelta(hours=12)
 CLINICAL = ("nurse", "charge-nurse", "student", "instructor", "doctor", "pharmacist", "manager")
-"""Roles that may see who the patients are; an engineer keeps devices going and needs no names."""
+"""Roles that act for patients; an engineer keeps devices going and needs no names."""
+READING = (*CLINICAL, "read-only")
+"""Roles that may see who the patients are."""
 ACKNOWLEDGING = ("nurse", "charge-nurse", "doctor", "manager", "instructor")
 """Roles that may say of an alarm "I have seen it, I go", on the web and on a handheld alike."""
 # Verified when the badge is unknown, so that the answer takes as long as for a known one.
@@ -49,6 +52,8 @@ class Session:
     handheld: str
     expires: datetime
     opened: frozenset[str] = frozenset()  # other wards, by break-glass (server.people.access)
+    locked: bool = False  # it waits for PIN or password before anything else is done in it
+    used: datetime | None = None  # when somebody last did something in it, to the minute
 
     def sees(self, ward: str) -> bool:
         """Whether what belongs to a ward is the person's to see; what belongs to none is everybody's."""
@@ -72,9 +77,9 @@ class Session:
             )
 
     @property
-    def is_clinical(self) -> bool:
+    def may_read(self) -> bool:
         """Whether the person may see who the patients are."""
-        return bool(set(CLINICAL) & set(self.practitioner.roles))
+        return bool(set(READING) & set(self.practitioner.roles))
 
     def require(self, *roles: str) -> None:
         """Let only people with one of ``roles`` go on.
@@ -111,9 +116,10 @@ class Attempt:
     """What somebody who wants to sign in shows, and from where."""
 
     badge: str
-    pin: str
+    pin: str  # or the password, where ``by`` says so
     handheld: str
     address: str = ""
+    by: str = "pin"  # pin, password
 
     @property
     def place(self) -> str:
@@ -122,20 +128,20 @@ class Attempt:
 
 
 def sign_in(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple[str, Session]:
-    """Open a session for the holder of badge and PIN, and return its token.
+    """Open a session for the holder of badge and PIN or password, and return its token.
+
+    A PIN opens a handheld's session, a password one of the web.
 
     Raises:
         SignInError: Badge and PIN do not belong together, or the person is not active.
         TooManyAttemptsError: The badge is locked for a while.
     """
-    person, pin_hash = prove(store, limits, doors, attempt)
-    return store.write(
-        lambda unit: _open_after_pin(unit, limits, person, pin_hash, attempt.pin, attempt.handheld)
-    )
+    person, known = prove(store, limits, doors, attempt)
+    return store.write(lambda unit: _open_after(unit, limits, person, known, attempt))
 
 
 def prove(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple[Practitioner, str]:
-    """Return who holds badge and PIN, and the PIN's hash; slow by design.
+    """Return who holds badge and PIN (or password), and the hash of it; slow by design.
 
     The caller forgets the failed attempts of the person in the transaction that follows.
 
@@ -143,10 +149,11 @@ def prove(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple
         SignInError: Badge and PIN do not belong together, or the person is not active.
         TooManyAttemptsError: The badge is locked for a while.
     """
-    badge, pin, handheld = badge_number(attempt.badge), attempt.pin, attempt.handheld
+    badge, handheld = badge_number(attempt.badge), attempt.handheld
     doors.reserve(badge, attempt.place, store.clock(), attempts=limits.attempts, lockout=limits.lockout)
     credential = store.write(lambda unit: _reserve_attempt(unit, limits, badge, handheld))
-    good = _pin_fits(credential.pin_hash if credential else _NOBODY, pin) and credential is not None
+    known = _hash_of(credential, attempt.by)
+    good = _fits(known or _NOBODY, attempt.pin) and bool(known)
     person = store.picture.get(Practitioner, credential.practitioner_id) if credential else None
     if not good or credential is None or person is None or not person.active:
         store.write(
@@ -154,11 +161,24 @@ def prove(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple
                 "sign-in", actor=person.id if person else "", entity="session", outcome="refused"
             )
         )
-        raise SignInError(
-            "sign-in", "badge and PIN do not belong together; scan the badge again and type the PIN"
-        )
+        raise _wrong(attempt)
     doors.opened(badge, attempt.place, attempt.address)
-    return person, str(credential.pin_hash)
+    return person, known
+
+
+def _hash_of(credential: Row[Any] | None, by: str) -> str:
+    """What is kept of a PIN or password; empty where the person has none, or nobody holds the badge."""
+    if credential is None:
+        return ""
+    return str(credential.password_hash if by == "password" else credential.pin_hash)
+
+
+def _wrong(attempt: Attempt) -> SignInError:
+    if attempt.by == "password":
+        return SignInError("sign-in-password", "badge and password do not belong together; type both again")
+    return SignInError(
+        "sign-in", "badge and PIN do not belong together; scan the badge again and type the PIN"
+    )
 
 
 def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str, handheld: str) -> Row[Any] | None:
@@ -188,20 +208,21 @@ def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str, handheld: str
     return credential
 
 
-def _pin_fits(pin_hash: str, pin: str) -> bool:
+def _fits(known: str, secret: str) -> bool:
     try:
-        return HASHER.verify(pin_hash, pin)
+        return HASHER.verify(known, secret)
     except (VerificationError, InvalidHashError, UnicodeEncodeError):
         return False
 
 
-def _open_after_pin(
-    unit: UnitOfWork, limits: Limits, person: Practitioner, pin_hash: str, pin: str, handheld: str
+def _open_after(
+    unit: UnitOfWork, limits: Limits, person: Practitioner, known: str, attempt: Attempt
 ) -> tuple[str, Session]:
     people.note_attempt(unit.connection, person.id, 0, None)
-    if HASHER.check_needs_rehash(pin_hash):
-        people.note_hash(unit.connection, person.id, HASHER.hash(pin))
-    return open_session(unit, limits, person, kind="bearer", handheld=handheld)
+    if HASHER.check_needs_rehash(known):
+        people.note_hash(unit.connection, person.id, HASHER.hash(attempt.pin), by=attempt.by)
+    kind = "web" if attempt.by == "password" else "bearer"
+    return open_session(unit, limits, person, kind=kind, handheld=attempt.handheld)
 
 
 def open_session(
@@ -225,29 +246,35 @@ def open_session(
         handheld=handheld,
         created=unit.now,
         expires=session.expires,
+        used=unit.now,
     )
     unit.audit("sign-in", actor=person.id, entity=f"session:{session.id}", detail=kind)
     return token, session
 
 
-def session_of(store: Store, token: str) -> Session:
+def session_of(store: Store, token: str, access: Access | None = None) -> Session:
     """Find the session of a token.
+
+    Args:
+        store: Where it rests.
+        token: What the handheld or the browser shows.
+        access: After how much silence a session counts as locked; none without it.
 
     Raises:
         SignInError: There is none, it ended or expired, or its holder is no longer active.
+        GivenUpError: The ward has given the handheld up.
     """
+    now = store.clock()
     with store.reading() as connection:
         row = people.session_of(connection, digest(token))
-        opened = people.open_wards(connection, row.practitioner_id, store.clock()) if row else frozenset()
+        opened = people.open_wards(connection, row.practitioner_id, now) if row else frozenset()
     person = store.picture.get(Practitioner, row.practitioner_id) if row else None
-    if (
-        row is None
-        or person is None
-        or not person.active
-        or row.ended is not None
-        or row.expires <= store.clock()
-    ):
-        raise SignInError("session", "your session has ended; sign in again")
+    if row is not None and row.ended is not None:
+        raise _ended(row.ended_as)
+    if row is None or person is None or not person.active or row.expires <= now:
+        raise _ended("")
+    limit = access.silence(row.kind) if access is not None else None
+    silent = limit is not None and now - (row.used or row.created) >= limit
     return Session(
         id=row.id,
         practitioner=person,
@@ -255,7 +282,17 @@ def session_of(store: Store, token: str) -> Session:
         handheld=row.handheld,
         expires=row.expires,
         opened=opened,
+        locked=silent or row.locked is not None,
+        used=row.used,
     )
+
+
+def _ended(how: str) -> SignInError | GivenUpError:
+    if how == people.GIVEN_UP:
+        return GivenUpError("handheld-given-up", "the ward has given this handheld up; it forgets everything")
+    if how == people.REVOKED:
+        return SignInError("session-revoked", "your sign-in was withdrawn; sign in again or ask your manager")
+    return SignInError("session", "your session has ended; sign in again")
 
 
 def sign_out(store: Store, session: Session) -> None:
@@ -279,7 +316,7 @@ def make_code(store: Store, practitioner_id: str) -> tuple[str, datetime]:
         raise RefusedError("person", "this person cannot sign in")
     code = secrets.token_urlsafe(12)
     expires = store.clock() + CODE_LIFE
-    store.write(lambda unit: people.add_code(unit.connection, digest(code), person.id, expires))
+    store.write(lambda unit: people.add_code(unit.connection, digest(code), person.id, expires, "web"))
     return code, expires
 
 
@@ -291,7 +328,7 @@ def use_code(store: Store, limits: Limits, code: str) -> tuple[str, Session]:
     """
 
     def use(unit: UnitOfWork) -> tuple[str, Session] | None:
-        owner = people.use_code(unit.connection, digest(code), unit.now)
+        owner = people.use_code(unit.connection, digest(code), unit.now, "web")
         person = unit.get(Practitioner, owner) if owner else None
         return open_session(unit, limits, person, kind="web", handheld="") if person else None
 

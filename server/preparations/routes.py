@@ -1,10 +1,10 @@
-"""``/tasks/{task}/bags`` and ``/bags/{bag}/check``: prepare, then let another person check."""
+"""``/tasks/{task}/bags`` and ``/bags/{bag}``: label, lay out, make up, and let another person check."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Body, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from clinical.records import Bag
@@ -43,8 +43,38 @@ def fill(
     return context.store.write(lambda unit: contents.add(unit, policy, bag_id, body.raw, by))
 
 
+@router.post("/bags/{bag_id}/laid")
+def lay(bag_id: Annotated[str, Path(max_length=96)], session: SignedInAs, context: Ctx) -> Bag:
+    """Say that the drugs of a label are laid out beside it."""
+    session.require(*_ROLES)
+    return context.store.write(lambda unit: service.lay(unit, bag_id, session.practitioner.id))
+
+
+@router.post("/bags/{bag_id}/prepared")
+def prepare(bag_id: Annotated[str, Path(max_length=96)], session: SignedInAs, context: Ctx) -> Bag:
+    """Say that a bag was made up."""
+    session.require(*_ROLES)
+    return context.store.write(lambda unit: service.prepare(unit, bag_id, session.practitioner.id))
+
+
+class Checked(BaseModel):
+    """What goes with a check; ``unscanned`` says why nothing was scanned into the bag."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    unscanned: Literal["", "no-code", "scanner-broken", "ready-made", "other"] = ""
+
+
+_SCANNED = Checked()
+
+
 @router.post("/bags/{bag_id}/check")
-def check(bag_id: Annotated[str, Path(max_length=96)], session: SignedInAs, context: Ctx) -> Bag:
+def check(
+    bag_id: Annotated[str, Path(max_length=96)],
+    session: SignedInAs,
+    context: Ctx,
+    body: Annotated[Checked, Body()] = _SCANNED,
+) -> Bag:
     """Say that a prepared bag is right; not by the person who prepared it."""
     session.require(*_ROLES)
-    return context.store.write(lambda unit: service.check(unit, bag_id, session.practitioner.id))
+    policy, by = context.site.policy, session.practitioner.id
+    return context.store.write(lambda unit: service.check(unit, bag_id, by, policy, body.unscanned))

@@ -70,6 +70,24 @@ class BagLabel:
     beyond_use: datetime | None = None
     prepared_by: str = ""
     checked_by: str = ""
+    serial: str = ""  # which print of this label it is
+    high_alert: bool = False
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OralLabel:
+    """The label of a dose to be swallowed (口服药), 50 × 30 mm; its code is that of the dose made up."""
+
+    bag_id: str
+    bed: str
+    name: str
+    mrn: str
+    lines: tuple[DrugLine, ...]
+    planned_at: datetime
+    printed_at: datetime
+    frequency: str = ""
+    serial: str = ""  # which print of this label it is
     high_alert: bool = False
     demo: bool = False
 
@@ -85,6 +103,8 @@ class TubeLabel:
     specimen: str
     tests: str
     collect_at: datetime
+    printed_at: datetime | None = None
+    serial: str = ""  # which print of this label it is
     demo: bool = False
 
 
@@ -95,6 +115,8 @@ class BedLabel:
     ward: str
     bed: str
     ward_name: str = ""
+    printed_at: datetime | None = None
+    serial: str = ""  # which print of this label it is
     demo: bool = False
 
 
@@ -142,10 +164,13 @@ class DrugPackage:
     demo: bool = True
 
 
-LabelContent = Wristband | BagLabel | TubeLabel | BedLabel | NodeLabel | DeviceLabel | Badge | DrugPackage
+LabelContent = (
+    Wristband | BagLabel | OralLabel | TubeLabel | BedLabel | NodeLabel | DeviceLabel | Badge | DrugPackage
+)
 _LAYOUTS: dict[type, Callable[[Any, str, ZoneInfo], Canvas]] = {
     Wristband: layouts_ward.wristband,
     BagLabel: layouts_ward.bag,
+    OralLabel: layouts_small.oral,
     TubeLabel: layouts_small.tube,
     BedLabel: layouts_small.bed,
     NodeLabel: layouts_small.node,

@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from clinical.errors import BadInputError
 from clinical.identifiers import hospital
 from server.prints.canvas import GREY, WHITE, Canvas
-from server.prints.layouts_ward import bed_tile, demo_band
+from server.prints.layouts_ward import amount, bed_tile, demo_band
 from server.prints.symbols import GS1_DATA_MATRIX, QR, encode
-from server.prints.texts import clock, word
+from server.prints.texts import clock, printed, word
 
 if TYPE_CHECKING:
-    from server.prints.labels import Badge, BedLabel, DeviceLabel, DrugPackage, NodeLabel, TubeLabel
+    from server.prints.labels import (
+        Badge,
+        BedLabel,
+        DeviceLabel,
+        DrugPackage,
+        NodeLabel,
+        OralLabel,
+        TubeLabel,
+    )
+
+_LEAST_STEP = 2.2
+"""Millimetres a line needs to be read."""
 
 
 def _bottom(canvas: Canvas, language: str, *, demo: bool, height: float = 3.2) -> float:
@@ -39,11 +51,46 @@ def tube(content: TubeLabel, language: str, zone: ZoneInfo) -> Canvas:
     )
     for number, (text, size, bold) in enumerate(lines):
         canvas.text(2, 8.0 + step * (number + 0.8), text, size, bold=bold, width=room, least=1.4)
-    canvas.text(2, bottom - 1.0, content.tube_id, 1.9, ink=GREY, width=room, least=1.2)
+    made = printed(content.serial, content.printed_at, zone, language)
+    below = "  ".join(part for part in (content.tube_id, made) if part)
+    canvas.text(2, bottom - 1.0, below, 1.9, ink=GREY, width=room, least=1.2)
     return canvas
 
 
-def bed(content: BedLabel, language: str, zone: ZoneInfo) -> Canvas:  # noqa: ARG001 - one shape for all layouts
+def oral(content: OralLabel, language: str, zone: ZoneInfo) -> Canvas:
+    """Set the label of a dose to be swallowed: who, what and how much, when; the code beside it."""
+    if not content.lines:
+        raise BadInputError("label-no-drug", "a label of a dose needs at least one drug line")
+    canvas = Canvas(50, 30)
+    bottom = _bottom(canvas, language, demo=content.demo, height=2.8)
+    code = encode(hospital.encode("bag", content.bag_id), QR)
+    side = 17.0
+    canvas.symbol(canvas.width - side - 0.4, 8.4, side, side, code)
+    used = canvas.text(2, 6.0, content.bed, 5.0, bold=True, width=12, least=2.5)
+    used += canvas.text(2 + used + 0.6, 6.0, word("bed", language), 2.6) + 2.2
+    canvas.text(2 + used, 6.0, content.name, 4.4, bold=True, width=canvas.width - 4 - used, least=2.0)
+    room = canvas.width - side - 2.6
+    planned = f"{word('planned', language)} {clock(content.planned_at, zone)}"
+    alert = word("high-alert", language) if content.high_alert else ""
+    made = printed(content.serial, content.printed_at, zone, language)
+    lines = [
+        (f"{word('mrn', language)} {content.mrn}", 2.5, False),
+        *((f"{one.text} {amount(one, language)}", 3.2, True) for one in content.lines),
+        ("  ".join(part for part in (planned, content.frequency, alert) if part), 2.6, True),
+        (made, 1.9, False),
+    ]
+    step = (bottom - 8.0) / len(lines)
+    if step < _LEAST_STEP:
+        raise BadInputError(
+            "label-too-many-lines", "more drugs than this label can show legibly; split the dose"
+        )
+    for number, (text, size, bold) in enumerate(lines):
+        height = min(size, step * 0.8)
+        canvas.text(2, 8.0 + step * (number + 0.8), text, height, bold=bold, width=room, least=1.3)
+    return canvas
+
+
+def bed(content: BedLabel, language: str, zone: ZoneInfo) -> Canvas:
     """Set a bed label, readable from the door."""
     canvas = Canvas(90, 55)
     bottom = _bottom(canvas, language, demo=content.demo, height=4.4)
@@ -54,6 +101,9 @@ def bed(content: BedLabel, language: str, zone: ZoneInfo) -> Canvas:  # noqa: AR
     bed_tile(canvas, 4, 4, room, bottom - 20, content.bed, language)
     canvas.text(4, bottom - 9.6, content.ward_name or content.ward, 5.2, bold=True, width=room, least=2.2)
     canvas.text(4, bottom - 3.8, word("scan-bed", language), 3.0, ink=GREY, width=room, least=1.8)
+    made = printed(content.serial, content.printed_at, zone, language)
+    if made:
+        canvas.text(4, bottom - 0.8, made, 2.0, ink=GREY, width=room, least=1.4)
     return canvas
 
 

@@ -11,7 +11,7 @@ from clinical.errors import BadInputError
 from clinical.identifiers import hospital
 from server.prints.canvas import GREY, WHITE, Canvas
 from server.prints.symbols import CODE_128, QR, encode
-from server.prints.texts import age_text, clock, route_word, sex_word, unit_word, word
+from server.prints.texts import age_text, clock, printed, route_word, sex_word, unit_word, word
 
 if TYPE_CHECKING:
     from server.prints.labels import BagLabel, DrugLine, Wristband
@@ -116,9 +116,9 @@ def bag(content: BagLabel, language: str, zone: ZoneInfo) -> Canvas:
     code_top = 39.1
     code_height = bottom - code_top - 7.9
     canvas.symbol(0.5, code_top, canvas.width - 1, code_height, code)
-    canvas.text(
-        canvas.width / 2, code_top + code_height + 2.6, code.text, 2.3, anchor="ms", width=60, least=1.4
-    )
+    made = printed(content.serial, content.printed_at, zone, language)
+    below = "   ".join(part for part in (code.text, made) if part)
+    canvas.text(canvas.width / 2, code_top + code_height + 2.6, below, 2.3, anchor="ms", width=74, least=1.4)
     _bag_foot(canvas, content, language, zone, baseline=bottom - 1.2)
     return canvas
 
@@ -161,10 +161,16 @@ def _drug_lines(
     right = canvas.width - _MARGIN
     for number, line in enumerate(lines):
         baseline = top + step * number + step * 0.78
-        amount = f"{_plain(line.amount)} {unit_word(line.unit, language)}"
-        used = canvas.text(right, baseline, amount, size, bold=True, anchor="rs", width=26, least=1.8)
+        used = canvas.text(
+            right, baseline, amount(line, language), size, bold=True, anchor="rs", width=26, least=1.8
+        )
         canvas.text(_MARGIN, baseline, line.text, size, width=right - used - 2.5 - _MARGIN, least=1.8)
     canvas.rule(_MARGIN, bottom + 0.5, canvas.width - 2 * _MARGIN, ink=GREY)
+
+
+def amount(line: DrugLine, language: str) -> str:
+    """Write an amount with its unit as it is printed for people."""
+    return f"{_plain(line.amount)} {unit_word(line.unit, language)}"
 
 
 def _bag_how(canvas: Canvas, content: BagLabel, language: str, zone: ZoneInfo) -> None:

@@ -35,6 +35,7 @@ WORDS = {
     "scan-bed": Label(zh="扫描核对床位", en="Scan to confirm the bed"),
     "drops": Label(zh="滴/分", en="gtt/min"),
     "drop-factor": Label(zh="滴/mL", en="gtt/mL"),
+    "print": Label(zh="第{serial}次", en="print {serial}"),
     "allergy": Label(zh="过敏", en="ALLERGY"),
     "ward": Label(zh="病区", en="Ward"),
 }
@@ -55,6 +56,15 @@ ROUTES = {
     "SL": Label(zh="舌下含服", en="under the tongue"),
     "PR": Label(zh="直肠给药", en="rectal"),
     "INH": Label(zh="吸入", en="inhaled"),
+}
+CONTAINERS = {
+    "purple": Label(zh="紫管", en="purple"),
+    "red": Label(zh="红管", en="red"),
+    "yellow": Label(zh="黄管", en="yellow"),
+    "blue": Label(zh="蓝管", en="blue"),
+    "green": Label(zh="绿管", en="green"),
+    "grey": Label(zh="灰管", en="grey"),
+    "black": Label(zh="黑管", en="black"),
 }
 UNITS = {
     "{tablet}": Label(zh="片", en="tablet"),
@@ -87,6 +97,12 @@ def route_word(route: str, language: str) -> str:
     return say(known, language) if known else route
 
 
+def container_word(container: str, language: str) -> str:
+    """Return the tube a sample goes into; a container nobody named here stands for itself."""
+    known = CONTAINERS.get(container)
+    return say(known, language) if known else container
+
+
 def unit_word(unit: str, language: str) -> str:
     """Return a UCUM unit as it is printed for people: no braces, no look-alike µg in English."""
     known = UNITS.get(unit)
@@ -106,6 +122,13 @@ def age_text(born: date | None, on: date, language: str) -> str:
     if months >= 2:
         return _counted(months, "months", language)
     return _counted((on - born).days, "days", language)
+
+
+def printed(serial: str, moment: datetime | None, zone: ZoneInfo, language: str) -> str:
+    """Say which print of a label this is and when it was made; empty when neither is known."""
+    number = word("print", language).format(serial=serial) if serial else ""
+    when = f"{word('printed', language)} {clock(moment, zone)}" if moment is not None and serial else ""
+    return " ".join(part for part in (when, number) if part)
 
 
 def _counted(number: int, unit: str, language: str) -> str:

@@ -15,6 +15,8 @@ from clinical.records import (
     Task,
     TaskStatus,
 )
+from server.administrations.outbound import tell_hospital
+from server.administrations.service import dose_of
 from server.alarms import service as alarms
 from server.orders import service as orders
 from server.sites import Site
@@ -46,22 +48,34 @@ def record_placed(unit: UnitOfWork, site: Site, step: acts.Step) -> Outcome:
             site=entered.site,
         )
     )
-    unit.put(
-        Administration(
-            id=event.id,
-            task_id=task.id,
-            order_id=order.id,
-            patient_id=order.patient_id,
-            outcome="given",
-            at=event.at,
-            operator=event.operator,
-            route=entered.route or order.route,
-            site=entered.site,
-            flagged="accepted-exception" if code else "",
-        )
-    )
+    administration = _administration(event, order, task, flagged=bool(code))
+    unit.put(administration)
+    tell_hospital(unit, administration, order)
     settle(unit, task, TaskStatus.RUNNING, event.operator)
     return acts.outcome(unit, event, order.patient_id, code)
+
+
+def _administration(event: CareRecorded, order: Order, task: Task, *, flagged: bool) -> Administration:
+    """Record what went under the skin.
+
+    It names its amount and no ingredients: a test says whether the drug may be given, so it must not stand
+    against the interval of the first real dose.
+    """
+    entered, witness = event.request.entered, event.request.witness
+    return Administration(
+        id=event.id,
+        task_id=task.id,
+        order_id=order.id,
+        patient_id=order.patient_id,
+        outcome="given",
+        at=event.at,
+        operator=event.operator,
+        dose=entered.dose or dose_of(order),
+        route=entered.route or order.route,
+        site=entered.site,
+        witness=witness.id if witness is not None else "",
+        flagged="accepted-exception" if flagged else "",
+    )
 
 
 def _substance(unit: UnitOfWork, order: Order) -> str:
@@ -88,7 +102,7 @@ def record_read(unit: UnitOfWork, site: Site, step: acts.Step) -> Outcome:
     second = event.request.witness
     readings = {event.request.entered.result, second.result if second is not None else ""}
     result = "positive" if "positive" in readings else event.request.entered.result
-    if code and result != "positive":
+    if not acts.counts(code) and result != "positive":
         return acts.outcome(unit, event, test.patient_id, code)
     found = skin_tests.read(
         test,

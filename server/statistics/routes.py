@@ -9,16 +9,17 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from clinical.errors import BadInputError
 from server.dependencies import Ctx, SignedInAs
 from server.statistics import service
+from server.statistics.near_misses import NearMiss, near_misses
 from server.statistics.service import Figures, Share
 from server.statistics.store import Period
 
 router = APIRouter(tags=["statistics"])
-READERS = ("charge-nurse", "manager", "doctor", "pharmacist", "nurse")
+READERS = ("charge-nurse", "manager", "doctor", "pharmacist", "nurse", "read-only")
 LONGEST = timedelta(days=92)
 Since = Annotated[AwareDatetime, Query(description="beginning, included")]
 Until = Annotated[AwareDatetime, Query(description="end, not included; at most 92 days later")]
@@ -61,6 +62,32 @@ def table(
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+class NearMisses(BaseModel):
+    """One page of what was stopped, newest first."""
+
+    model_config = ConfigDict(frozen=True)
+
+    near_misses: list[NearMiss]
+
+
+@router.get("/wards/{ward}/near-misses")
+def read_near_misses(
+    ward: Annotated[str, Path(max_length=64)],
+    session: SignedInAs,
+    context: Ctx,
+    since: Since,
+    until: Until,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+) -> NearMisses:
+    """List every check that answered STOP; it names neither who asked nor the patient."""
+    session.require(*READERS)
+    period, place = _period(since, until), context.site.ward(ward).id
+    with context.store.reading() as connection:
+        found = near_misses(connection, context.store.picture, place, period, limit, offset)
+    return NearMisses(near_misses=found)
 
 
 Row = tuple[str, object, object, object]

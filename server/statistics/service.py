@@ -54,7 +54,7 @@ class AlarmFigures:
     per_bed_day: float | None
     by_priority: dict[str, int]
     answered: Share
-    unanswered_short: Share  # ended by themselves within 30 s, unseen: what nobody could act on
+    unanswered_short: Share  # ended by themselves, unseen, within the policy's time
     response_s_median: float | None
     response_s_p90: float | None
     top_conditions: tuple[Count, ...]
@@ -127,7 +127,7 @@ def figures(connection: Connection, ward: str, beds: int, period: Period, policy
         infusions_as_planned=_share(
             _as_planned(stored.infusions(connection, ward, period), policy.flow.overrun_percent)
         ),
-        alarms=_alarms(began, beds, period),
+        alarms=_alarms(began, beds, period, policy.alarm_short_s),
         administrations_by_hour=_by_hour(done, policy.zone),
         delays=_delays(done, tasks),
         responses=_responses(began),
@@ -167,11 +167,7 @@ def _as_planned(ended: Iterable[Infusion], percent: float) -> Rate:
     return measures.rate(found)
 
 
-SHORT_S = 30.0
-"""An alarm that ends by itself within this time, unseen, could not be acted on (proposal)."""
-
-
-def _alarms(known: Sequence[Alarm], beds: int, period: Period) -> AlarmFigures:
+def _alarms(known: Sequence[Alarm], beds: int, period: Period, short_s: float) -> AlarmFigures:
     bed_days = beds * (period.until - period.since).total_seconds() / 86_400
     waits = sorted(
         (one.acknowledged_at - one.started_at).total_seconds()
@@ -181,7 +177,7 @@ def _alarms(known: Sequence[Alarm], beds: int, period: Period) -> AlarmFigures:
     short = [
         one.acknowledged_at is None
         and one.ended_at is not None
-        and (one.ended_at - one.started_at).total_seconds() <= SHORT_S
+        and (one.ended_at - one.started_at).total_seconds() <= short_s
         for one in known
     ]
     return AlarmFigures(

@@ -17,12 +17,15 @@ from sqlalchemy import Connection, Table, func, make_url, select
 from sqlalchemy.exc import DBAPIError
 
 from clinical.errors import BadInputError, UnavailableError
+from server.audit import anchors as audit_anchors
 from server.audit.chain import verify as verify_chain
-from server.storage import schema
+from server.storage import last_values, schema
 from server.storage.codec import from_text
 from server.storage.engine import MIGRATIONS, open_engine
 
-_SECRET = frozenset({"credentials", "sessions", "one_time_codes", "confirmations"})
+_SECRET = frozenset(
+    {"credentials", "sessions", "one_time_codes", "confirmations", "fhir_tokens", "fhir_subscriptions"}
+)
 """Tables that hold what opens doors: never exported."""
 _BATCH = 1_000
 
@@ -42,13 +45,25 @@ def _reading(url: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def verify(url: str) -> dict[str, Any]:
-    """Check that the data are whole: schema, audit chain, every fact readable, intervals disjoint."""
+def verify(url: str, anchors: Path | None = None) -> dict[str, Any]:
+    """Check that the data are whole: schema, audit chain, facts and values readable, intervals disjoint.
+
+    Args:
+        url: The store.
+        anchors: The file of daily audit anchors; None for a store that has none beside it, such as a backup.
+    """
     with _reading(url) as connection:
         chain = verify_chain(connection)
         revision = MigrationContext.configure(connection).get_current_revision()
-        problems = [*_fact_problems(connection), *_interval_problems(connection), *_damage(connection)]
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+        problems = [
+            *_fact_problems(connection),
+            *(_value_problems(connection) if revision == newest else ()),  # else another shape
+            *_interval_problems(connection),
+            *_damage(connection),
+            *(audit_anchors.problems(connection, anchors) if revision == newest else ()),
+        ]
+        anchored = audit_anchors.count(connection) if revision == newest else 0
     if revision != newest:
         problems.append(f"schema is {revision}, the newest is {newest}")
     if not chain.intact:
@@ -57,6 +72,7 @@ def verify(url: str) -> dict[str, Any]:
         "ok": not problems,
         "audit_lines": chain.lines,
         "audit_head": chain.head,
+        "anchors": anchored,
         "schema": revision,
         "problems": problems[:100],
     }
@@ -76,6 +92,19 @@ def _fact_problems(connection: Connection) -> Iterator[str]:
             yield f"a fact of kind {row.kind} is stored under another id"
 
 
+def _value_problems(connection: Connection) -> Iterator[str]:
+    try:
+        rows = last_values.read(connection)
+    except msgspec.DecodeError:
+        yield "newest values cannot be read"
+        return
+    found = Counter(
+        (row.patient_id, one.code) for row in rows for sample in row.samples for one in sample.values
+    )
+    if any(count > 1 for count in found.values()):
+        yield "newest values of one code stand twice"
+
+
 def _interval_problems(connection: Connection) -> Iterator[str]:
     table = schema.ingest_intervals
     last: dict[tuple[str, str], int] = {}
@@ -87,12 +116,18 @@ def _interval_problems(connection: Connection) -> Iterator[str]:
     samples = schema.samples
     repeated = connection.execute(
         select(samples.c.node, samples.c.outbox, samples.c.seq, func.count())
+        .where(samples.c.node != "")
         .group_by(samples.c.node, samples.c.outbox, samples.c.seq)
         .having(func.count() > 1)
         .limit(10)
     )
     for row in repeated:
         yield f"number {row.seq} of node {row.node} is stored more than once"
+    charted = samples.c.node == ""  # what people wrote down has no outbox; its id tells sets apart
+    if connection.execute(
+        select(samples.c.id).where(charted).group_by(samples.c.id).having(func.count() > 1).limit(1)
+    ).first():
+        yield "a charted set of values is stored more than once"
 
 
 def _damage(connection: Connection) -> Iterator[str]:
@@ -136,11 +171,11 @@ def backup(url: str, target: Path) -> dict[str, Any]:
     """Copy a SQLite store as it is at one instant, while the server goes on, then verify the copy.
 
     Raises:
-        BadInputError: The store is PostgreSQL (use pg_basebackup or pg_dump), or the target exists.
+        BadInputError: The store is not SQLite (see :mod:`server.storage.dumps`), or the target exists.
     """
     parts = make_url(url)
     if parts.get_backend_name() != "sqlite":
-        raise BadInputError("backup-store", "back PostgreSQL up with its own tools: pg_basebackup or pg_dump")
+        raise BadInputError("backup-store", "this copies SQLite stores alone")
     if target.exists():
         raise BadInputError("backup-target", "the file to back up to exists already")
     source = Path(parts.database or "")
@@ -151,6 +186,9 @@ def backup(url: str, target: Path) -> dict[str, Any]:
             closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live,
             closing(sqlite3.connect(target)) as copy,
         ):
+            # The open reading is the instant: without it a copy begins anew whenever somebody has written.
+            live.execute("BEGIN")
+            live.execute("SELECT 1 FROM meta").fetchone()
             live.backup(copy, pages=2_000, sleep=0.01)
     except sqlite3.Error as error:
         target.unlink(missing_ok=True)

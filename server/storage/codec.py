@@ -18,6 +18,7 @@ from clinical.records import (
     Administration,
     Alarm,
     Allergy,
+    Assignment,
     Association,
     Bag,
     Device,
@@ -25,6 +26,8 @@ from clinical.records import (
     Facts,
     Flow,
     Infusion,
+    InfusionEntry,
+    LabelPrint,
     Observation,
     Order,
     Patient,
@@ -47,6 +50,7 @@ Record = (
     | Bag
     | Administration
     | Infusion
+    | InfusionEntry
     | Flow
     | Device
     | Association
@@ -62,6 +66,8 @@ Record = (
     | Round
     | CriticalValue
     | Handover
+    | Assignment
+    | LabelPrint
 )
 R = TypeVar("R", bound=Record)
 

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.schema import CreateSchema
 
@@ -88,10 +88,15 @@ def upgrade(engine: Engine, *, wait: bool = True) -> bool:
             named = ownership.schema_of(engine)
             if named:
                 connection.execute(CreateSchema(named, if_not_exists=True))
-            command.upgrade(_config(connection), "head")
+            upgrade_with(connection)
     except DBAPIError as error:
         raise UnavailableError("storage", "the store does not answer; check [storage] url") from error
     return True
+
+
+def upgrade_with(connection: Connection) -> None:
+    """Bring the store to the newest schema within a transaction of somebody who owns it."""
+    command.upgrade(_config(connection), "head")
 
 
 def _is_newest(engine: Engine) -> bool:

@@ -12,7 +12,17 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from clinical.chart_records import Handover
-from clinical.records import PRESENT, Alarm, Association, Encounter, Facts, Flow, Infusion, Patient
+from clinical.records import (
+    PRESENT,
+    Alarm,
+    Assignment,
+    Association,
+    Encounter,
+    Facts,
+    Flow,
+    Infusion,
+    Patient,
+)
 from server.storage.codec import KIND_OF, TYPE_OF, R, Record
 
 EVERY_WARD = ""
@@ -181,7 +191,7 @@ def patient_of(record: Record) -> str:
 def ward_of(record: Record, view: View) -> str:
     """Return the ward that sees ``record``; empty when every ward does."""
     match record:
-        case Encounter() | Handover():
+        case Encounter() | Handover() | Assignment():
             return record.ward
         case Alarm() | Infusion() | Association():
             return _ward_of_encounter(record.encounter_id, view)

@@ -60,9 +60,7 @@ def restore(url: str, source: Path, *, force: bool = False) -> dict[str, Any]:
 def _file_of(url: str) -> Path:
     parts = make_url(url)
     if parts.get_backend_name() != "sqlite" or not parts.database:
-        raise BadInputError(
-            "restore-store", "restore PostgreSQL with its own tools: pg_restore or a base backup"
-        )
+        raise BadInputError("restore-store", "this restores SQLite stores alone")
     return Path(parts.database)
 
 
@@ -127,7 +125,7 @@ def _prepare(fresh: Path) -> dict[str, Any]:
     try:
         upgrade(engine)
         with engine.connect().execution_options(writer=True) as connection, connection.begin():
-            _begin_anew(connection)
+            begin_anew(connection)
     finally:
         engine.dispose()
     report = verify(url)
@@ -136,7 +134,7 @@ def _prepare(fresh: Path) -> dict[str, Any]:
     return report
 
 
-def _begin_anew(connection: Connection) -> None:
+def begin_anew(connection: Connection) -> None:
     """Give the store a new epoch; nobody holds a task of before, and the audit trail tells of the restore."""
     connection.execute(
         update(schema.meta).where(schema.meta.c.key == "epoch").values(value=secrets.token_hex(6))

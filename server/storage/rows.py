@@ -7,16 +7,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from clinical.records import Observation
-from server.storage import bulk, schema
+from server.storage import bulk, last_values, schema
 from server.storage.codec import WITHOUT_HISTORY, Record, from_text, to_text
 from server.storage.columns import micros
 from server.storage.picture import Change, Entry, Picture, patient_of
 from server.storage.unit import insert_into
 
-_FACT = ("kind", "id", "seq", "ward", "patient_id", "active", "changed", "body")
-_LAST = ("id", "patient_id", "code", "seq", "ward", "active", "effective", "body")
-_OBSERVATIONS = "observations"
+_FACT = ("kind", "id", "seq", "ward", "patient_id", "active", "changed", "at", "body")
 _FLOOR = "removals-floor"
 
 
@@ -28,11 +25,8 @@ def read_picture(connection: Connection, epoch: str) -> Picture:
         cursor = max(cursor, row.seq)
         if row.active:
             kinds.setdefault(row.kind, {})[row.id] = Entry(from_text(row.kind, row.body), row.seq, row.ward)
-    for row in connection.execute(select(schema.last_values)):
-        cursor = max(cursor, row.seq)
-        if row.active:
-            record = from_text(_OBSERVATIONS, row.body)
-            kinds.setdefault(_OBSERVATIONS, {})[row.id] = Entry(record, row.seq, row.ward)
+    kinds[last_values.KIND] = last_values.entries(last_values.read(connection))
+    cursor = max([cursor, *(entry.seq for entry in kinds[last_values.KIND].values())])
     removals = connection.execute(select(schema.fact_removals))
     gone = {(row.ward, row.kind, row.id): row.seq for row in removals}
     floor = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.key == _FLOOR))
@@ -41,9 +35,9 @@ def read_picture(connection: Connection, epoch: str) -> Picture:
 
 
 def write_changes(connection: Connection, changes: Sequence[Change], cursor: int, now: datetime) -> None:
-    """Write the newest version of each changed record and its history line."""
+    """Write each changed record and its history line; newest values have rows of their own."""
     at = micros(now)
-    facts = [change for change in changes if change.kind != _OBSERVATIONS]
+    facts = [change for change in changes if change.kind != last_values.KIND]
     rows = [_fact_row(change, cursor, at) for change in facts]
     bulk.upsert(connection, "facts", ("kind", "id"), _FACT, rows)
     history = [
@@ -53,8 +47,6 @@ def write_changes(connection: Connection, changes: Sequence[Change], cursor: int
     ]
     if history:
         connection.execute(insert(schema.fact_history), history)
-    last = [_last_row(change, cursor) for change in changes if change.kind == _OBSERVATIONS]
-    bulk.upsert(connection, "last_values", ("id",), _LAST, last)
 
 
 def write_removals(connection: Connection, before: Picture, after: Picture) -> None:
@@ -88,19 +80,10 @@ def write_removals(connection: Connection, before: Picture, after: Picture) -> N
 
 def _fact_row(change: Change, cursor: int, now: int) -> bulk.Row:
     record = _record_of(change)
-    active = change.new is not None
+    active, at = change.new is not None, getattr(record, "at", None)
     return (
-        change.kind, change.id, cursor, change.ward, patient_of(record), active, now, to_text(record)
-    )  # fmt: skip
-
-
-def _last_row(change: Change, cursor: int) -> bulk.Row:
-    record = _record_of(change)
-    if not isinstance(record, Observation):
-        raise TypeError("only observations are last values")
-    effective, active = micros(record.effective), change.new is not None
-    return (
-        change.id, record.patient_id, record.code, cursor, change.ward, active, effective, to_text(record)
+        change.kind, change.id, cursor, change.ward, patient_of(record), active, now,
+        None if at is None else micros(at), to_text(record),
     )  # fmt: skip
 
 

@@ -45,9 +45,10 @@ facts = Table(
     Column("patient_id", String(200), nullable=False),
     Column("active", Boolean, nullable=False),
     Column("changed", Instant, nullable=False),
+    Column("at", Instant),  # when what it tells happened, as charted; none where it tells of no moment
     Column("body", Text, nullable=False),
     Index("ix_facts_active", "active"),
-    Index("ix_facts_patient", "patient_id", "kind"),
+    Index("ix_facts_patient", "patient_id", "kind", "at"),
 )
 
 fact_history = Table(
@@ -103,6 +104,8 @@ quarantined_events = Table(
     Column("uploaded_by", String(96), nullable=False),
     Column("reason", Text, nullable=False),
     Column("body", Text, nullable=False),
+    Column("settled", Instant),
+    Column("settled_as", String(16), nullable=False, server_default=""),  # taken, closed; empty: it waits
 )
 
 evaluations = Table(
@@ -121,6 +124,7 @@ evaluations = Table(
     Column("side", String(16), nullable=False),  # server, handheld
     Column("body", Text, nullable=False),
     Index("ix_evaluations_word_at", "word", "at"),
+    Index("ix_evaluations_patient_at", "patient_id", "at"),
 )
 
 leases = Table(
@@ -141,6 +145,7 @@ credentials = Table(
     Column("pin_hash", Text, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("locked_until", Instant),
+    Column("password_hash", Text, nullable=False, server_default=""),  # empty: none was set yet
 )
 
 sessions = Table(
@@ -154,6 +159,9 @@ sessions = Table(
     Column("created", Instant, nullable=False),
     Column("expires", Instant, nullable=False),
     Column("ended", Instant),
+    Column("used", Instant),  # when somebody last did something in it, to the minute
+    Column("locked", Instant),  # since when it waits for PIN or password
+    Column("ended_as", String(16), nullable=False, server_default=""),  # revoked, given-up; empty: signed out
     Index("ix_sessions_practitioner", "practitioner_id"),
 )
 
@@ -164,7 +172,18 @@ one_time_codes = Table(
     Column("practitioner_id", String(96), nullable=False),
     Column("expires", Instant, nullable=False),
     Column("used", Instant),
+    Column("purpose", String(8), nullable=False, server_default="web"),  # web, pin
 )
+
+audit_anchors = Table(
+    "audit_anchors",
+    metadata,
+    Column("day", String(10), primary_key=True),  # the ward's own day, which is over
+    Column("n", Counter, nullable=False),  # the last line of the audit trail then
+    Column("hash", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+"""Where the audit chain ended each day; the same line stands in a file and in the log."""
 
 confirmations = Table(
     "confirmations",
@@ -209,6 +228,7 @@ audit = Table(
     Column("detail", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
+    Index("ix_audit_at", "at"),
 )
 
 samples = Table(
@@ -271,14 +291,9 @@ rollups_due = Table(
 last_values = Table(
     "last_values",
     metadata,
-    Column("id", String(300), primary_key=True),
-    Column("patient_id", String(200), nullable=False),
-    Column("code", String(64), nullable=False),
-    Column("seq", Counter, nullable=False),
-    Column("ward", String(64), nullable=False),
-    Column("active", Boolean, nullable=False),
-    Column("effective", Instant, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("patient_id", String(200), primary_key=True),
+    Column("device_id", String(96), primary_key=True),
+    Column("body", Text, nullable=False),  # JSON: samples, their values side by side (storage.last_values)
 )
 """The newest value of each code of each patient: the facts of kind ``observations``, without history."""
 
@@ -374,6 +389,8 @@ ingest_quarantine = Table(
     Column("reason", Text, nullable=False),
     Column("digest", String(64), nullable=False, unique=True),
     Column("payload", LargeBinary, nullable=False),
+    Column("settled", Instant),
+    Column("settled_as", String(16), nullable=False, server_default=""),  # taken, closed; empty: it waits
 )
 
 alarm_sources = Table(
@@ -415,4 +432,40 @@ administrations_to_tell = Table(
     Column("body", Text, nullable=False),
     Column("told", Instant),
     Index("ix_administrations_to_tell_told", "told"),
+)
+
+fhir_tokens = Table(
+    "fhir_tokens",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),  # JSON list
+    Column("created", Instant, nullable=False),
+    Column("created_by", String(96), nullable=False),
+    Column("expires", Instant, nullable=False),
+    Column("revoked", Instant),
+)
+"""Access of other systems over FHIR; a token itself is only ever kept as its digest."""
+
+fhir_subscriptions = Table(
+    "fhir_subscriptions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("token_id", String(64), nullable=False),
+    Column("status", String(16), nullable=False),  # active, error, off
+    Column("criteria", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("endpoint", Text, nullable=False),
+    Column("payload", String(64), nullable=False),  # media type; empty: only that something changed
+    Column("headers", Text, nullable=False),  # JSON list, sent with every notification
+    Column("ends", Instant),
+    Column("created", Instant, nullable=False),
+    Column("changed", Instant, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("seen", Counter, nullable=False),  # the change up to which it was told
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("next_attempt", Instant),
+    Column("error", Text, nullable=False),
+    Index("ix_fhir_subscriptions_status", "status"),
 )

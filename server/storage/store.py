@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from clinical.errors import UnavailableError
 from server.storage import ownership, schema
+from server.storage.last_values import LastRows
 from server.storage.ownership import Ownership
 from server.storage.picture import EVERY_WARD, Change, Picture
 from server.storage.rows import read_picture, write_changes, write_removals
@@ -74,6 +75,7 @@ class Store:
         self._writer_id = self._writer.submit(threading.get_ident).result()
         self._listeners: list[CommitListener] = []
         self.picture = self._load()
+        self._last_rows = LastRows(self.picture)
 
     def listen(self, listener: CommitListener) -> None:
         """Tell ``listener`` about every later commit."""
@@ -131,6 +133,7 @@ class Store:
         cursor = self.picture.cursor + 1
         after = self.picture.after(cursor, changes)
         write_changes(unit.connection, changes, cursor, unit.now)
+        self._last_rows.write(unit, changes, after)
         write_removals(unit.connection, self.picture, after)
         return after
 

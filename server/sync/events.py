@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any, assert_never, cast
 
@@ -11,6 +12,7 @@ from sqlalchemy import insert, select
 
 from clinical.errors import BadInputError
 from clinical.exchange import (
+    AdministrationCorrected,
     AdministrationRecorded,
     AlarmAcknowledged,
     CareRecorded,
@@ -23,13 +25,17 @@ from clinical.exchange import (
     InfusionStarted,
     Outcome,
     PatrolRecorded,
+    ResuscitationChanged,
     ScanRefused,
 )
+from server.administrations import correction
 from server.administrations import service as administrations
 from server.alarms import service as alarms
 from server.chart import service as chart
+from server.critical_values import service as critical_values
 from server.devices import service as devices
 from server.infusions import service as infusions
+from server.observations import charted
 from server.people.service import Session
 from server.sites import Site
 from server.storage import schema
@@ -37,17 +43,20 @@ from server.storage.codec import to_text
 from server.storage.store import Store, UnitOfWork
 from server.sync.authority import Standing, standing
 from server.sync.sound import check_sound
+from server.verbal_orders import resuscitation, spoken
 from server.worklist import record as care
 
 Immediate = (
     CheckEvaluated
     | AdministrationRecorded
+    | AdministrationCorrected
     | InfusionStarted
     | InfusionChanged
     | PatrolRecorded
     | Charted
     | DeviceAssociated
     | DeviceReleased
+    | ResuscitationChanged
     | AlarmAcknowledged
     | ScanRefused
 )
@@ -57,6 +66,7 @@ _TYPES = {
     for kind in (
         CheckEvaluated,
         AdministrationRecorded,
+        AdministrationCorrected,
         InfusionStarted,
         InfusionChanged,
         PatrolRecorded,
@@ -64,6 +74,7 @@ _TYPES = {
         Charted,
         DeviceAssociated,
         DeviceReleased,
+        ResuscitationChanged,
         AlarmAcknowledged,
         ScanRefused,
     )
@@ -109,7 +120,7 @@ def _receive_one(store: Store, site: Site, session: Session, item: Any) -> Outco
 
 
 def _put_aside(unit: UnitOfWork, session: Session, item: Any, reason: BadInputError) -> Outcome:
-    body = to_text(item).encode("utf-8", "replace").decode().replace("\x00", "")
+    body = _kept(item)
     unit.connection.execute(
         insert(schema.quarantined_events).values(
             recorded=unit.now, uploaded_by=session.practitioner.id, reason=reason.message, body=body
@@ -117,8 +128,25 @@ def _put_aside(unit: UnitOfWork, session: Session, item: Any, reason: BadInputEr
     )
     alarms.event_put_aside(unit, session.handheld)
     named = item.get("id") if isinstance(item, dict) else None
-    event_id = named if isinstance(named, str) and len(named) <= 96 else ""
+    event_id = named if isinstance(named, str) and len(named) <= 96 and _is_text(named) else ""
     return Outcome(event_id=event_id, status="refused", code=reason.code)
+
+
+def _kept(item: Any) -> str:
+    """Write down what came, whatever it is; text that no store holds is kept as its escapes."""
+    try:
+        return to_text(item).replace("\x00", "")
+    except (UnicodeEncodeError, TypeError, ValueError, RecursionError):
+        return json.dumps(item, ensure_ascii=True, default=str)
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text can be sent back: half of a character pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
 
 
 def apply(unit: UnitOfWork, site: Site, session: Session, event: Event) -> Outcome:
@@ -158,6 +186,8 @@ def _judged(unit: UnitOfWork, site: Site, found: Standing) -> Outcome:
     if isinstance(found.event, CareRecorded):
         return care.record(unit, site, found.event, found.flagged)
     outcome = _dispatch(unit, site, found.event)
+    if isinstance(found.event, AdministrationRecorded | InfusionStarted):
+        spoken.note(unit, site, found.event)
     if not found.flagged or outcome.status == "refused":
         return outcome
     administrations.doubt(unit, found.event, found.flagged)
@@ -172,18 +202,22 @@ def _dispatch(unit: UnitOfWork, site: Site, event: Immediate) -> Outcome:  # noq
             return administrations.record_evaluation(unit, event)
         case AdministrationRecorded():
             return administrations.record(unit, site, event)
+        case AdministrationCorrected():
+            return correction.record(unit, site, event)
         case InfusionStarted():
             return infusions.record_started(unit, site, event)
         case InfusionChanged():
-            return infusions.record_changed(unit, event)
+            return infusions.record_changed(unit, site, event)
         case PatrolRecorded():
             return infusions.record_patrol(unit, event)
         case Charted():
-            return chart.record(unit, event)
+            return _charted(unit, site, event)
         case DeviceAssociated():
             return devices.record_associated(unit, event)
         case DeviceReleased():
             return devices.record_released(unit, event)
+        case ResuscitationChanged():
+            return resuscitation.record(unit, site, event)
         case AlarmAcknowledged():
             return alarms.record_acknowledged(unit, event)
         case ScanRefused():
@@ -193,3 +227,15 @@ def _dispatch(unit: UnitOfWork, site: Site, event: Immediate) -> Outcome:  # noq
             return Outcome(event_id=event.id, status="accepted")
         case _:
             assert_never(event)
+
+
+def _charted(unit: UnitOfWork, site: Site, event: Charted) -> Outcome:
+    """Store the one thing an event writes into the chart, where its kind is kept."""
+    said = (event.fluid, event.assessment, event.round, event.observed, event.critical)
+    if sum(one is not None for one in said) != 1:
+        return Outcome(event_id=event.id, status="refused", code="one-record")
+    if event.observed is not None:
+        return charted.record(unit, event)
+    if event.critical is not None:
+        return critical_values.record(unit, event)
+    return chart.record(unit, site, event)

@@ -14,7 +14,7 @@ from clinical.exchange import Changes, CheckAnswer, Outcome
 from server.administrations import service as administrations
 from server.dependencies import Ctx, SignedInAs
 from server.people import access
-from server.people.service import CLINICAL
+from server.people.service import CLINICAL, READING
 from server.storage.codec import to_bytes
 from server.sync import events
 from server.sync.service import Cursor, changes
@@ -63,7 +63,7 @@ async def read_changes(
     wait: Annotated[float, Query(ge=0, le=25, description="seconds to wait for a change")] = 0.0,
 ) -> Response:
     """Return what changed after ``since``; waits up to ``wait`` seconds for something to change."""
-    session.require(*CLINICAL)
+    session.require(*READING)
     context.site.ward(ward)
     store = context.store
     if since and epoch == store.picture.epoch:

@@ -6,23 +6,52 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
+
 from clinical import specimens
 from clinical.care_records import Specimen
 from clinical.policy import SitePolicy
-from clinical.records import ENDED, FOLLOW_UPS, Order, Task, TaskStatus
+from clinical.records import ENDED, FOLLOW_UPS, AlarmPriority, Order, Task, TaskStatus
 from clinical.schedule import plan
 from clinical.windows import WAITING, task_status
+from server.alarms import service as alarms
+from server.storage.schema import fact_history, facts, meta
 from server.storage.store import UnitOfWork
 
 HORIZON = timedelta(hours=24)
 LOOK_BACK = timedelta(hours=4)
-"""How far back a new order may still create tasks: doses of an order that reached us late stay visible."""
+"""How far back an order that is changed plans again."""
+LONGEST_LOOK_BACK = timedelta(hours=72)
+"""How far back an order that reached us late, or a server that was away, says which doses were missed."""
+_PLANNED = "planned-until"
 
 
-def replan(unit: UnitOfWork, order: Order, policy: SitePolicy) -> None:
+def plan_first(unit: UnitOfWork, order: Order, policy: SitePolicy) -> None:
+    """Split an order that is new here: what it had planned before it reached us is missed, and not lost.
+
+    Only from when the stay was known here: nobody could have given anything by this server before.
+    """
+    known = unit.connection.scalar(
+        select(fact_history.c.recorded)
+        .where(fact_history.c.kind == "encounters", fact_history.c.id == order.encounter_id)
+        .order_by(fact_history.c.n)
+        .limit(1)
+    )
+    since = min(known or unit.now, unit.now - LOOK_BACK)
+    replan(unit, order, policy, since=since)
+
+
+def replan(unit: UnitOfWork, order: Order, policy: SitePolicy, since: datetime | None = None) -> None:
     """Split an order into tasks up to the horizon; what was done stays, what no longer fits is cancelled.
 
-    Idempotent: a slot has the same task id in every version of the order.
+    Idempotent: a slot has the same task id in every version of the order. A slot that becomes a task when it
+    is missed already sounds like any other that is missed.
+
+    Args:
+        unit: The open unit of work.
+        order: The newest version.
+        policy: Clock times and windows of the site.
+        since: From when on it is planned; a few hours back when left out.
     """
     existing = {
         task.id: task for task in unit.all(Task) if task.order_id == order.id and task.kind not in FOLLOW_UPS
@@ -30,18 +59,54 @@ def replan(unit: UnitOfWork, order: Order, policy: SitePolicy) -> None:
     if order.status in ENDED:
         _end_waiting(unit, existing, order)
         return
-    since = max(order.start, unit.now - LOOK_BACK)
+    back = max(since or unit.now - LOOK_BACK, unit.now - LONGEST_LOOK_BACK)
+    since = max(order.start, back)
     planned = {task.id: task for task in plan(order, until=unit.now + HORIZON, since=since, policy=policy)}
+    over = _left_the_picture(unit, planned.keys() - existing.keys())
     for task in planned.values():
         before = existing.get(task.id)
-        if before is None:
-            unit.put(_advanced(replace(task, changed_at=unit.now), order, planned, unit.now))
+        if before is None and task.id not in over:
+            _begin(unit, _advanced(replace(task, changed_at=unit.now), order, planned, unit.now))
+        elif before is None:
+            continue
         elif before.status in WAITING or before.status in {TaskStatus.CANCELLED, TaskStatus.ERROR}:
             merged = replace(task, changed_at=before.changed_at)
             unit.put(_advanced(merged, order, planned, unit.now))
     _cancel_dropped(unit, existing, planned, since)
     if order.kind == "specimen":
         _plan_tubes(unit, order, planned.values())
+
+
+def _begin(unit: UnitOfWork, task: Task) -> None:
+    unit.put(task)
+    if task.status is TaskStatus.MISSED:
+        tell_missed(unit, task)
+
+
+def tell_missed(unit: UnitOfWork, task: Task) -> None:
+    """Tell the station that a dose was missed."""
+    alarms.begin(
+        unit,
+        alarms.Condition(
+            condition="dose-missed",
+            priority=AlarmPriority.LOW,
+            at=unit.now,
+            encounter_id=task.encounter_id,
+            generation=alarms.generation_of(unit, task.patient_id),
+            subject=task.id,
+        ),
+    )
+
+
+def _left_the_picture(unit: UnitOfWork, ids: Iterable[str]) -> set[str]:
+    """Tasks that are long over: the store has them, and they are never planned a second time."""
+    wanted, table = sorted(ids), facts.c
+    found: set[str] = set()
+    for start in range(0, len(wanted), 500):
+        some = wanted[start : start + 500]
+        query = select(table.id).where(table.kind == "tasks", table.id.in_(some))
+        found |= {id_ for id_ in unit.connection.scalars(query) if unit.get(Task, id_) is None}
+    return found
 
 
 def _plan_tubes(unit: UnitOfWork, order: Order, planned: Iterable[Task]) -> None:
@@ -109,10 +174,17 @@ def advance(unit: UnitOfWork) -> list[Task]:
 
 
 def extend(unit: UnitOfWork, policy: SitePolicy) -> None:
-    """Plan active orders further as the horizon moves on."""
+    """Plan active orders further as the horizon moves on, from when that was done last."""
+    last = unit.connection.scalar(select(meta.c.value).where(meta.c.key == _PLANNED))
+    usual = unit.now - LOOK_BACK
+    since = min(usual, datetime.fromisoformat(last)) if last is not None else usual
     for order in list(unit.all(Order)):
         if order.status in {"active", "on-hold"}:
-            replan(unit, order, policy)
+            replan(unit, order, policy, since=since)
+    noted = unit.upsert("meta").values(key=_PLANNED, value=unit.now.isoformat())
+    unit.connection.execute(
+        noted.on_conflict_do_update(index_elements=["key"], set_={"value": noted.excluded.value})
+    )
 
 
 def settle(unit: UnitOfWork, task: Task, status: TaskStatus, by: str) -> None:

@@ -61,7 +61,7 @@ def record(unit: UnitOfWork, site: Site, step: acts.Step) -> Outcome:
     code = acts.judge(unit, site, step, blood.patient_id)
     if event.request.action is Action.BLOOD_OBS:
         return _observed(unit, site, event, blood, code)
-    if not code:  # a check with something against it leaves the unit where it was: it is done again
+    if acts.counts(code):  # a check with something against it leaves the unit where it was: it is done again
         unit.put(_stepped(blood, event))
     return acts.outcome(unit, event, blood.patient_id, code)
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from clinical import resuscitation
+from clinical.confirmation import Purpose
 from clinical.errors import ConflictError, NotFoundError, RefusedError
 from clinical.records import (
     PRESENT,
-    Alarm,
-    AlarmPriority,
     Dose,
     Encounter,
     Order,
@@ -20,10 +20,12 @@ from clinical.records import (
     Product,
     Verbal,
 )
-from server.alarms import service as alarms
 from server.orders import service as orders
+from server.people.confirmations import may
+from server.people.store import note_attempt
 from server.sites import Site
 from server.storage.store import UnitOfWork
+from server.verbal_orders.overdue import Late, tell
 
 UNSIGNED = "verbal-order-unsigned"
 
@@ -42,6 +44,7 @@ class Spoken:
     instruction: str = ""
     emergency: bool = False
     witness: str = ""
+    witness_proven: bool = False  # badge and PIN were right
 
 
 def take(unit: UnitOfWork, site: Site, spoken: Spoken, by: str) -> Order:
@@ -49,8 +52,9 @@ def take(unit: UnitOfWork, site: Site, spoken: Spoken, by: str) -> Order:
 
     Raises:
         NotFoundError: Patient, doctor, second person or drug is not known here.
-        RefusedError: The doctor may not prescribe, or the second person is the first.
-        ConflictError: Another order has this id.
+        RefusedError: The doctor may not prescribe; the second person is the first, has not the role for it,
+            or has not proven that they were there.
+        ConflictError: Another order has this id, or it is called an emergency while no resuscitation lasts.
     """
     order = _order(unit, site, spoken, by)
     known = unit.get(Order, order.id)
@@ -93,7 +97,15 @@ def _order(unit: UnitOfWork, site: Site, spoken: Spoken, by: str) -> Order:
         prescriber=spoken.prescriber,
         prescriber_name=doctor.name if doctor is not None else "",
         nurse_verified=True,  # reading it back is the nurse's check of it
-        verbal=Verbal(taken_by=by, taken_at=unit.now, emergency=spoken.emergency, witness=spoken.witness),
+        nurse_verified_by=by,
+        nurse_verified_at=unit.now,
+        verbal=Verbal(
+            taken_by=by,
+            taken_at=unit.now,
+            emergency=spoken.emergency,
+            witness=spoken.witness,
+            witness_proven=bool(spoken.witness) and spoken.witness_proven,
+        ),
     )
 
 
@@ -119,6 +131,23 @@ def _persons(unit: UnitOfWork, site: Site, spoken: Spoken, by: str) -> None:
         raise RefusedError("not-a-prescriber", "the person who gave the order may not prescribe")
     if spoken.witness == by:
         raise RefusedError("same-person", "another person than you hears it read back")
+    _second(unit, site, spoken)
+    if spoken.emergency and not resuscitation.lasts(_stay(unit, spoken.patient_id), unit.now, site.policy):
+        raise ConflictError("no-resuscitation", "call the resuscitation first; then write down what was said")
+
+
+def _second(unit: UnitOfWork, site: Site, spoken: Spoken) -> None:
+    """Whoever heard it read back proves it with a PIN; only a resuscitation leaves no time for that."""
+    person = unit.get(Practitioner, spoken.witness) if spoken.witness else None
+    if person is None:
+        return
+    if not may(person, Purpose.WITNESS, site.policy):
+        raise RefusedError(
+            "confirmation-role", "this person may not confirm this; ask somebody who has the right to"
+        )
+    if not spoken.witness_proven and not spoken.emergency:
+        raise RefusedError("second-unproven", "the second person types the PIN, or is left out")
+    note_attempt(unit.connection, person.id, 0, None)
 
 
 def sign(unit: UnitOfWork, order_id: str, by: str) -> Order:
@@ -158,22 +187,8 @@ def tick(unit: UnitOfWork, site: Site) -> None:
     """Begin an alarm for what nobody signed in time, and end it with the signature."""
     limit = timedelta(hours=site.policy.verbal_sign_h)
     late = {
-        order.id: order
+        order.id: Late(patient_id=order.patient_id, encounter_id=order.encounter_id)
         for order in unsigned(unit.all(Order))
         if order.verbal is not None and unit.now - order.verbal.taken_at > limit
     }
-    for alarm in list(unit.all(Alarm)):
-        if alarm.condition == UNSIGNED and alarm.present and alarm.params.get("subject") not in late:
-            alarms.end(unit, alarm, unit.now)
-    for order in late.values():
-        alarms.begin(
-            unit,
-            alarms.Condition(
-                condition=UNSIGNED,
-                priority=AlarmPriority.LOW,
-                at=unit.now,
-                encounter_id=order.encounter_id,
-                generation=alarms.generation_of(unit, order.patient_id),
-                subject=order.id,
-            ),
-        )
+    tell(unit, UNSIGNED, late)

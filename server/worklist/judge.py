@@ -9,8 +9,10 @@ from clinical.bedside_check import check
 from clinical.bedside_check.snapshot import Snapshot
 from clinical.exchange import CareRecorded, Outcome
 from clinical.records import PRESENT, AlarmPriority, Encounter
-from server.administrations.judge import with_known_roles
+from server.administrations.as_of import Then
+from server.administrations.judge import facts_then, with_known_roles
 from server.alarms import service as alarms
+from server.people.confirmations import OFFLINE
 from server.sites import Site
 from server.storage.store import UnitOfWork
 
@@ -24,20 +26,28 @@ class Step:
 
 
 def judge(unit: UnitOfWork, site: Site, step: Step, patient_id: str) -> str:
-    """Run the check again for the charted time on the server's facts; returns the rule that is against it."""
+    """Run the check again for the charted time on the server's facts; returns the rule that is against it.
+
+    A second person whom the handheld recognised by itself is a doubt that lets the step count: the check
+    runs all the same, and what it holds against the step is told first.
+    """
     event = step.event
-    if step.doubt:
+    if step.doubt and step.doubt != OFFLINE:
         return step.doubt
-    subject = unit.view.entry("patients", patient_id)
-    facts = unit.view.facts(subject.ward if subject is not None and subject.ward else site.first.id)
+    facts = facts_then(unit, site, patient_id, Then.of(unit, event.at, event.request.snapshot_version))
     snapshot = Snapshot.of(facts, version=unit.view.version, fetched_at=event.at)
     asked = replace(
-        with_known_roles(unit, event.request),
+        with_known_roles(unit, event.request, facts),
         now=event.at,
         infusion_id=event.infusion_id,
         task_id=event.request.task_id or event.task_id,
     )
-    return commit.against(check(asked, snapshot, site.policy))
+    return commit.against(check(asked, snapshot, site.policy)) or step.doubt
+
+
+def counts(code: str) -> bool:
+    """Tell whether a step moves on what it is about; one with something against it is done again."""
+    return code in {"", OFFLINE}
 
 
 def outcome(unit: UnitOfWork, event: CareRecorded, patient_id: str, code: str) -> Outcome:

@@ -24,7 +24,7 @@ def test_the_store_bench_writes_what_it_says_and_asks_every_question(any_url: st
     assert written["rows"] == {
         "samples": 3 * 3600,
         "rollups": 3 * 1440,
-        "last_values": 30,
+        "last_values": 3,
         "administrations": 120,
     }
     found: dict[str, dict[str, Any]] = {one["id"].removeprefix("small-"): one for one in asked}
@@ -46,7 +46,7 @@ def test_the_full_size_is_the_one_the_budgets_are_for() -> None:
     assert Size().rows == {
         "samples": 200 * 86_400,
         "rollups": 200 * 30 * 1440,
-        "last_values": 2_000,
+        "last_values": 200,
         "administrations": 240_000,
     }
 

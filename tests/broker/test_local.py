@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -172,12 +173,16 @@ def test_a_broker_left_by_a_killed_owner_is_ended_first(fresh: LocalBroker, pki:
     orphan = fresh.pid
     assert orphan
     again = LocalBroker(fresh.state_dir, pki.ca_file, pki.server.cert, pki.server.key, port=fresh.port)
+    reaper = threading.Thread(target=fresh.wait)  # as init does for an orphan; else it stays as a zombie
+    reaper.start()
     try:
         again.start()
         assert again.pid != orphan
         assert not fresh.running
     finally:
         again.stop()
+        fresh.stop()
+        reaper.join()
 
 
 def test_another_program_in_the_pid_file_is_left_alone(fresh: LocalBroker) -> None:

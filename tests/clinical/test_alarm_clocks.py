@@ -39,8 +39,8 @@ def test_the_end_of_a_condition_is_stamped():
 def test_an_acknowledged_alarm_sounds_again_as_if_it_began_now():
     seen = alarms.acknowledge(alarm(), "n1", AT).alarm
     again_at = AT + timedelta(seconds=alarms.timing("NO-FLOW", POLICY).realarm_s)
-    assert alarms.tick(seen, again_at - SECOND, AT, POLICY).effects == ()
-    step = alarms.tick(seen, again_at, AT, POLICY)
+    assert alarms.tick(seen, again_at - SECOND, POLICY).effects == ()
+    step = alarms.tick(seen, again_at, POLICY)
     assert [effect.kind for effect in step.effects] == [EffectKind.REALARMED]
     assert (step.alarm.started_at, step.alarm.acknowledged_at, step.alarm.acknowledged_by) == (
         again_at,
@@ -77,14 +77,16 @@ def test_escalation_names_the_next_person():
     step = POLICY.escalation[0]
     late = alarm(AlarmPriority(step.priority))
     due = AT + timedelta(seconds=step.after_s)
-    told = alarms.tick(late, due, due - SECOND, POLICY).effects
+    told = alarms.escalate(late, due, POLICY).effects
     assert (EffectKind.ESCALATED, step.to) in [(effect.kind, effect.to) for effect in told]
 
 
 def test_a_step_that_was_due_at_the_last_tick_is_not_told_again():
     step = POLICY.escalation[0]
     due = AT + timedelta(seconds=step.after_s)
-    assert alarms.tick(alarm(AlarmPriority(step.priority)), due + SECOND, due, POLICY).effects == ()
+    told = alarms.escalate(alarm(AlarmPriority(step.priority)), due, POLICY).alarm
+    assert alarms.escalate(told, due + SECOND, POLICY).effects == ()
+    assert alarms.escalate(alarm(AlarmPriority(step.priority)), due - SECOND, POLICY).effects == ()
 
 
 def test_a_pause_covers_what_is_latched_and_not_what_was_seen():

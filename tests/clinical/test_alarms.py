@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -84,25 +84,73 @@ def test_a_latched_condition_that_comes_back_sounds_again():
     [(HIGH, 59, []), (HIGH, 60, ["next-nurse"]), (MEDIUM, 180, ["next-nurse"]), (LOW, 900, [])],
 )
 def test_an_alarm_nobody_answers_goes_to_the_next_person(priority, seconds, told):
-    step = alarms.tick(begin(priority), NOON + seconds * SECOND, NOON, POLICY)
+    step = alarms.escalate(begin(priority), NOON + seconds * SECOND, POLICY)
     assert [effect.to for effect in step.effects] == told
 
 
 def test_each_escalation_step_is_told_once_however_often_time_passes():
     alarm, told = begin(HIGH), []
     for second in range(0, 300, 7):
-        now = NOON + second * SECOND
-        told += [effect.to for effect in alarms.tick(alarm, now, now - 7 * SECOND, POLICY).effects]
+        step = alarms.escalate(alarm, NOON + second * SECOND, POLICY)
+        told += [effect.to for effect in step.effects]
+        alarm = step.alarm
     assert told == ["next-nurse", "charge-nurse", "doctor"]
+    assert alarms.told_of(alarm) == ("next-nurse", "charge-nurse", "doctor")
     ended = alarms.clear(alarm, NOON, latching=True).alarm
-    assert alarms.tick(ended, NOON + 60 * SECOND, NOON, POLICY).effects == ()
+    assert alarms.escalate(ended, NOON + 60 * SECOND, POLICY).effects == ()
+
+
+def test_what_arrives_late_is_told_at_once_to_everybody_who_is_due():
+    step = alarms.escalate(begin(HIGH), NOON + 600 * SECOND, POLICY)
+    assert [effect.to for effect in step.effects] == ["next-nurse", "charge-nurse", "doctor"]
+    assert alarms.escalate(step.alarm, NOON + 601 * SECOND, POLICY).effects == ()
+
+
+def test_an_alarm_that_is_raised_is_told_at_once_to_those_its_new_priority_adds():
+    low = alarms.escalate(begin(MEDIUM), NOON + 200 * SECOND, POLICY).alarm
+    raised = alarms.update(low, NOON + 1800 * SECOND, priority=HIGH, params={"measured": 1.0}).alarm
+    step = alarms.escalate(raised, NOON + 1800 * SECOND, POLICY)
+    assert [effect.to for effect in step.effects] == ["charge-nurse", "doctor"]
+    assert step.alarm.params == {"measured": 1.0, "escalated": "next-nurse,charge-nurse,doctor"}
+
+
+def test_an_alarm_that_begins_or_speaks_again_is_told_again_from_the_first_step():
+    told = alarms.escalate(begin(HIGH, "empty"), NOON + 60 * SECOND, POLICY).alarm
+    latched = alarms.clear(told, NOON + 61 * SECOND, latching=True).alarm
+    back = alarms.update(latched, NOON + 90 * SECOND).alarm
+    assert alarms.told_of(back) == ()
+    seen = alarms.acknowledge(told, "n1", NOON + 61 * SECOND).alarm
+    assert alarms.escalate(seen, NOON + 300 * SECOND, POLICY) == alarms.Step(alarm=seen)
+    again = alarms.tick(seen, NOON + 500 * SECOND, POLICY).alarm
+    assert alarms.told_of(again) == ()
+    assert alarms.escalate(again, NOON + 560 * SECOND, POLICY).effects[0].to == "next-nurse"
+
+
+@given(
+    seconds=st.lists(st.integers(0, 90), min_size=1, max_size=30),
+    lost=st.sets(st.integers(0, 29)),
+)
+def test_neither_a_failed_commit_nor_the_rhythm_of_ticks_loses_or_repeats_a_step(seconds, lost):
+    alarm, now, told = begin(HIGH), NOON, []
+    for number, span in enumerate(seconds):
+        now += span * SECOND
+        step = alarms.escalate(alarm, now, POLICY)
+        if number not in lost:  # what is lost was not committed
+            alarm = step.alarm
+            told += [effect.to for effect in step.effects]
+    final = alarms.escalate(alarm, now, POLICY)
+    told += [effect.to for effect in final.effects]
+    due = [
+        step.to for step in POLICY.escalation if step.priority == "Hi" and NOON + step.after_s * SECOND <= now
+    ]
+    assert told == due
 
 
 def test_an_acknowledged_alarm_that_goes_on_speaks_again():
     seen = alarms.acknowledge(begin(HIGH, "no-flow"), "n1", NOON).alarm
-    quiet = alarms.tick(seen, NOON + 119 * SECOND, NOON, POLICY)
+    quiet = alarms.tick(seen, NOON + 119 * SECOND, POLICY)
     assert (quiet.alarm.signal, quiet.effects) == ("acknowledged", ())
-    loud = alarms.tick(seen, NOON + 120 * SECOND, NOON, POLICY)
+    loud = alarms.tick(seen, NOON + 120 * SECOND, POLICY)
     assert (loud.alarm.signal, loud.alarm.acknowledged_by, kinds(loud)) == ("on", "", [EffectKind.REALARMED])
 
 
@@ -159,8 +207,8 @@ class AlarmMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 200))
     def wait(self, seconds):
-        before, self.now = self.now, self.now + seconds * SECOND
-        step = alarms.tick(self.alarm, self.now, before, POLICY)
+        self.now += seconds * SECOND
+        step = alarms.tick(self.alarm, self.now, POLICY)
         self.answered = self.answered and EffectKind.REALARMED not in kinds(step)
         self.alarm = step.alarm
 

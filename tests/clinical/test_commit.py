@@ -22,7 +22,7 @@ from clinical.bedside_check.model import (
 )
 from clinical.commit import Act
 from clinical.records import TaskStatus
-from tests.support.bedside import NOON, POLICY, TABLET_ORDER, TABLET_TASK
+from tests.support.bedside import NOON, POLICY, TABLET_ORDER, TABLET_TASK, dose
 from tests.support.bedside import given as had
 
 pytestmark = [pytest.mark.requirement("R-CLIN-56"), pytest.mark.hazard("H-CLIN-03")]
@@ -138,12 +138,35 @@ def test_a_check_that_would_have_asked_for_more_makes_an_exception(change, code)
 
 
 def test_the_owner_corrects_within_a_day_and_the_head_nurse_later():
-    record = had(TABLET_TASK, NOON)
-    day = timedelta(hours=24)
-    assert commit.may_correct(record, "n2", ("nurse",), NOON + day, POLICY)
-    assert not commit.may_correct(record, "n2", ("nurse",), NOON + day + MINUTE, POLICY)
-    assert not commit.may_correct(record, "n1", ("nurse",), NOON, POLICY)
-    assert commit.may_correct(record, "n3", ("charge-nurse",), NOON + 9 * day, POLICY)
+    day, owner = timedelta(hours=24), ("n2", NOON)
+    assert commit.may_correct(*owner, "n2", ("nurse",), NOON + day, POLICY)
+    assert not commit.may_correct(*owner, "n2", ("nurse",), NOON + day + MINUTE, POLICY)
+    assert not commit.may_correct(*owner, "n1", ("nurse",), NOON, POLICY)
+    assert commit.may_correct(*owner, "n3", ("charge-nurse",), NOON + 9 * day, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("before", "outcome", "amount", "good"),
+    [
+        ("given", "not-given", None, True),
+        ("not-given", "given", None, True),
+        ("given", "partial", dose("0.5", "{tablet}"), True),
+        ("given", "partial", None, False),
+        ("given", "given", dose(0, "{tablet}"), False),
+        ("given", "completed", dose(60, "mL"), False),
+        ("given", "entered-in-error", None, True),
+        ("entered-in-error", "given", None, False),
+        ("completed", "stopped-early", dose(60, "mL"), True),
+        ("completed", "stopped-early", dose(60, "mg"), False),
+        ("completed", "stopped-early", None, False),
+        ("running", "entered-in-error", None, False),
+        ("removed", "given", None, False),
+        ("given", "nonsense", None, False),
+    ],
+)
+def test_a_dose_stays_a_dose_and_a_bag_an_ended_bag_when_they_are_corrected(before, outcome, amount, good):
+    record = replace(had(TABLET_TASK, NOON), outcome=before)
+    assert commit.can_become(record, outcome, amount) is good
 
 
 @given(

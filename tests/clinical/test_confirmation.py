@@ -17,6 +17,7 @@ from clinical.bedside_check.model import (
     Override,
     Scan,
     ScanMethod,
+    Witness,
 )
 from clinical.confirmation import question
 from clinical.records import Dose
@@ -62,6 +63,9 @@ def entered(**changes: object) -> CheckRequest:
         entered(residual_ml=Decimal(1)),
         entered(route="PO"),
         entered(container="red"),
+        entered(result="negative"),
+        replace(ASKED, witness=Witness(id="N2", roles=(), badge_at=NOW, result="negative")),
+        replace(ASKED, witness=Witness(id="N2", roles=(), badge_at=NOW, scans=(scan("W"),))),
     ],
 )
 def test_another_question_is_not_the_one_that_was_confirmed(other: CheckRequest) -> None:

@@ -52,7 +52,8 @@ def leaves(table, path=""):
     for name, value in table.items():
         inner = f"{path}.{name}" if path else name
         yield inner
-        own = inner in {"windows", "flow", "care"} or (inner.startswith("care.") and inner != "care.lines")
+        free = {"care.lines", "care.assessments.first_h", "care.assessments.again_h"}
+        own = inner in {"windows", "flow", "care"} or (inner.startswith("care.") and inner not in free)
         if isinstance(value, dict) and own:
             yield from leaves(value, inner)
 

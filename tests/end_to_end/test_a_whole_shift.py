@@ -185,6 +185,16 @@ DEFECTS = {
         (swapped('"signal":"off"', '"signal":"on"'),),
         "alarm near-end {id}: neither seen nor over",
     ),
+    "a bag whose order was stopped is silent": (
+        FACT.format(kind="alarms", like='%"condition":"infusion-order-ended"%'),
+        ("DELETE FROM facts WHERE kind = 'alarms' AND id = '{id}'",),
+        "alarms for bags against their orders: missing 1x ('infusion-order-ended'",
+    ),
+    "a new rate was not taken": (
+        FACT.format(kind="infusions", like='%"rate_ml_h":"150"%'),
+        (swapped('"rate_ml_h":"150"', '"rate_ml_h":"151"') + " AND kind = 'infusions'",),
+        "rates set at the bedside: missing 1x ('{id}', 150.0)",
+    ),
     "a node's alarm is nowhere": (
         "SELECT source_alarm_id FROM alarm_sources WHERE source_alarm_id LIKE 'alarm-%'",
         ("DELETE FROM alarm_sources WHERE source_alarm_id = '{id}'",),

@@ -65,7 +65,10 @@ class RealWard:
                 number = orders[task["order_id"]].split("^")[0]
                 if number not in self.bags:
                     bag = preparing.post(f"/tasks/{task['id']}/bags").json()
-                    checking.post(f"/bags/{bag['id']}/check").raise_for_status()
+                    for step in ("laid", "prepared"):
+                        preparing.post(f"/bags/{bag['id']}/{step}").raise_for_status()
+                    unscanned = {"unscanned": "no-code"}
+                    checking.post(f"/bags/{bag['id']}/check", json=unscanned).raise_for_status()
                     self.bags[number] = bag
             for stay in facts["encounters"]:
                 if not any(one["patient_id"] == stay["patient_id"] for one in facts["wristbands"]):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from clinical.chart_records import CriticalValue, FluidRecord
-from clinical.exchange import Charted
+from clinical.errors import UnavailableError
+from clinical.exchange import Charted, Event
+from clinical.records import Observation
 from clinical.scores.news2 import news2
 from pda_app.presenters.states import Screen, Tone
-from tests.support.handheld import Rig, at, wristband
+from tests.support.handheld import FakeClock, FakeServer, Rig, at, handheld, wristband
 from tests.support.handheld_care import vital
 
 Play = Callable[..., None]
@@ -97,9 +101,10 @@ def test_what_was_measured_within_the_hour_counts_until_something_is_typed(signe
         enter(rig, pulse="80")
         assert score(rig) == ("0", "低危")
         await save(rig)
-        ((stay, sent),) = rig.server.charted.values()
-        assert stay == "e-p1"
-        assert {(one.code, str(one.value)) for one in sent.values} == {
+        await rig.synced()
+        (sent,) = rig.server.charted.values()
+        assert sent.observed.encounter_id == "e-p1"
+        assert {(one.code, str(one.value)) for one in sent.observed.values} == {
             ("MDC_TEMP_AXILLA", "36.8"), ("MDC_PULS_OXIM_SAT_O2", "97"), ("MDC_PULS_RATE", "80"),
         }  # fmt: skip
 
@@ -125,52 +130,98 @@ def test_a_value_that_cannot_be_is_marked_and_not_saved(signed_in: Play, key: st
 
 @pytest.mark.requirement("R-PDA-87")
 @pytest.mark.hazard("H-PDA-33")
-def test_vital_signs_entered_without_network_are_kept_and_saved_at_the_time_they_were_found(
+def test_vital_signs_written_down_without_network_wait_in_the_outbox_with_the_time_they_were_found(
     signed_in: Play,
 ) -> None:
     async def scenario(rig: Rig) -> None:
         await offline(rig)
         forms = rig.app.forms
         rig.app.open_form("vitals", "p1")
-        assert rig.text(forms.state.notice) == "离线：联网后才能保存"
-        enter(rig, temperature="38.4")
+        assert rig.text(forms.state.notice) == ""
+        enter(rig, temperature="38.4", pulse="112")
         found = rig.app.desk.now()
-        assert rig.text(forms.state.primary.missing) == "需联网保存"
+        rig.clock.advance(60)
+        rig.app.tick()
         await save(rig)
-        assert rig.server.charted == {}
-        rig.app.back()
-        rig.app.open_form("vitals", "p2")
-        assert forms.state.numbers[0].number == ""
-        rig.clock.advance(240)
-        rig.app.open_form("vitals", "p1")
-        assert forms.state.numbers[0].number == "38.4"
-        assert rig.text(forms.state.notice).startswith("离线：09:42 的内容保留在本页")
+        assert rig.text(forms.state.primary.missing) == "请输入体征"  # nothing of it waits on the page
+        assert rig.text(rig.app.state.toast.text) == "已存本机，联网后上传"
+        here = {one.code: (str(one.value), one.effective) for one in rig.app.desk.book.all(Observation)}
+        assert here["MDC_TEMP_AXILLA"] == ("38.4", found)
+        rig.app.go(Screen.UPLOADS)
+        (row,) = rig.app.uploads.state.queue
+        assert (rig.text(row.title), rig.text(row.detail)) == ("01 张建国 护理记录", "体征")
         await back(rig)
-        assert forms.state.primary.enabled
-        await save(rig)
-        ((_, sent),) = rig.server.charted.values()
-        assert sent.at == found
-        assert forms.state.numbers[0].number == ""
+        await rig.until(lambda: rig.server.charted)
+        (sent,) = rig.server.charted.values()
+        assert (sent.at, sent.operator) == (found, "N20713")
+        assert sent.sent > sent.at
 
     signed_in(scenario)
 
 
 @pytest.mark.requirement("R-PDA-87")
 @pytest.mark.hazard("H-PDA-33")
-def test_a_server_that_falls_silent_while_saving_loses_nothing_and_a_second_try_is_the_same_set(
-    signed_in: Play,
+def test_what_was_written_down_survives_the_end_of_the_program(tmp_path: Path) -> None:
+    async def main() -> None:
+        server = FakeServer(clock=FakeClock())
+        async with asyncio.timeout(60):
+            async with handheld(tmp_path, server) as rig:
+                await rig.sign_in()
+                await rig.synced()
+                await offline(rig)
+                rig.app.open_form("vitals", "p1")
+                enter(rig, temperature="38.4")
+                await save(rig)
+            server.up = True
+            async with handheld(tmp_path, server) as rig:
+                await rig.sign_in()
+                await rig.until(lambda: server.charted)
+                await rig.synced()
+        (sent,) = server.charted.values()
+        assert [str(one.value) for one in sent.observed.values] == ["38.4"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.requirement("R-PDA-87")
+@pytest.mark.hazard("H-PDA-33")
+def test_what_cannot_be_written_here_stays_on_its_page_and_a_second_try_is_the_same_set(
+    signed_in: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario(rig: Rig) -> None:
         rig.app.open_form("vitals", "p1")
         enter(rig, temperature="38.4")
-        rig.server.up = False
+        put, ids = rig.store.put, []
+
+        async def full(event: Event) -> None:
+            ids.append(event.id)
+            if len(ids) == 1:
+                raise UnavailableError("store-troubled", "the disk is full")
+            await put(event)
+
+        monkeypatch.setattr(rig.store, "put", full)
         await save(rig)
-        notice = rig.text(rig.app.forms.state.notice)
-        assert notice == "没有保存，内容还在：服务器无应答"
+        assert rig.text(rig.app.forms.state.notice).startswith("没有保存，内容还在")
         assert rig.app.forms.state.numbers[0].number == "38.4"
-        await back(rig)
         await save(rig)
+        await rig.synced()
         assert len(rig.server.charted) == 1
+        assert ids[0] == ids[1]
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-PDA-87")
+def test_vital_signs_of_somebody_who_has_left_stay_on_the_page(signed_in: Play) -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.app.open_form("vitals", "p1")
+        enter(rig, temperature="38.4")
+        stay = next(one for one in rig.server.facts.encounters if one.patient_id == "p1")
+        rig.server.change(encounters=(replace(stay, status="finished"),))
+        await rig.synced()
+        await save(rig)
+        assert rig.text(rig.app.forms.state.notice).startswith("没有保存")
+        assert rig.server.charted == {}
 
     signed_in(scenario)
 
@@ -265,9 +316,10 @@ def test_a_critical_value_is_taken_in_only_after_it_was_read_back(signed_in: Pla
         forms.choose(forms.state.read_back.choice.id)
         forms.choose("doctor:D30115")
         await save(rig)
+        await rig.synced()
         (called,) = rig.server.called.values()
         assert (called.test, called.value, called.unit) == ("potassium", "8.6", "mmol/L")
-        assert (called.reported_by, called.doctor, called.read_back) == ("赵明", "D30115", True)
+        assert (called.reported_by, called.doctor, called.received_by) == ("赵明", "D30115", "N20713")
 
     signed_in(scenario)
 
@@ -299,9 +351,19 @@ def test_a_critical_value_waits_on_its_page_until_the_server_has_it_and_until_a_
         enter(rig, value="180")
         forms.number("from", "赵明")
         forms.choose(forms.state.read_back.choice.id)
-        assert rig.text(forms.state.primary.missing) == "需联网保存"
-        await back(rig)
+        assert rig.text(forms.state.notice) == "离线：联网后才会报警，请立即打电话告知医生"
         await save(rig)
+        assert [rig.text(one.trailing) for one in forms.state.lines] == [
+            "等医生处理",
+            "等医生处理",
+            "李明远 复查",
+        ]
+        rig.app.go(Screen.UPLOADS)
+        (row,) = rig.app.uploads.state.queue
+        assert (rig.text(row.title), rig.text(row.detail)) == ("01 张建国 护理记录", "危急值 180")
+        rig.app.open_form("critical", "p1")
+        await back(rig)
+        await rig.synced()
         (called,) = rig.server.called.values()
         assert (called.test, called.value, called.unit) == ("血氨", "180", "")
         forms.choose("test:glucose")

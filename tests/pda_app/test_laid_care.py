@@ -11,15 +11,17 @@ import pytest
 
 from clinical.bedside_check.model import Action, CheckRequest, Entered, HandheldState, Operator, Witness
 from clinical.care_records import BloodUnit, RunningSkinTest, Specimen, TransfusionEntry
-from clinical.chart_records import Assessment, FluidRecord, Round
-from clinical.exchange import CareRecorded, Changes, Charted, Event, Ward
+from clinical.chart_records import Assessment, CriticalValue, FluidRecord, Observed, ObservedSet, Round
+from clinical.exchange import AdministrationCorrected, CareRecorded, Changes, Charted, Event, Ward
 from clinical.records import (
+    Administration,
     Dose,
     Facts,
     Infusion,
     InfusionState,
     Ingredient,
     Label,
+    Observation,
     Order,
     OrderItem,
     Product,
@@ -81,6 +83,27 @@ def step(action: Action, subject: str, **said: Any) -> CareRecorded:
     return CareRecorded(**(fields | said))
 
 
+@pytest.mark.requirement("R-GIVE-05")
+def test_a_record_that_was_corrected_here_says_so_at_once(book: Book) -> None:
+    given = Administration(
+        id="e1", task_id="t", order_id="o", patient_id="p", outcome="given", at=AT, operator="n1", dose=UNIT
+    )
+    ward = Ward(id="W1", display=NAME, zone="Asia/Shanghai", beds=("01",))
+    facts = Facts(administrations=(given,))
+    book.merge(
+        Changes(epoch="e", since=1, cursor=2, at=AT, complete=False, ward=ward, facts=facts), fetched_at=AT
+    )
+    book.add(
+        AdministrationCorrected(
+            id="e2", at=AT, sent=AT, operator="n1", handheld="pda", administration_id="e1",
+            outcome="not-given", reason="wrong button",
+        )
+    )  # fmt: skip
+    kept = book.get(Administration, "e1")
+    assert kept is not None
+    assert (kept.outcome, kept.dose) == ("not-given", None)
+
+
 def test_a_sample_that_was_taken_is_taken(book: Book) -> None:
     book.add(step(Action.COLLECT, "s"))
     taken, task = book.get(Specimen, "s"), book.get(Task, "t")
@@ -130,6 +153,21 @@ def test_a_line_of_the_chart_is_kept_under_its_event(book: Book) -> None:
     book.add(Charted(id="r", round=Round(**line), **base))
     kept = [book.get(FluidRecord, "f"), book.get(Assessment, "a"), book.get(Round, "r")]
     assert [(one.id, one.by) for one in kept if one is not None] == [("f", "n1"), ("a", "n1"), ("r", "n1")]
+
+
+def test_values_and_critical_values_are_kept_under_their_event_where_the_stay_is_known(book: Book) -> None:
+    base = {"at": AT, "sent": AT, "operator": "n1", "handheld": "pda"}
+    pulse = (Observed(code="MDC_PULS_RATE", value=Decimal(80), unit="/min"),)
+    book.add(Charted(id="o", observed=ObservedSet(encounter_id="none", values=pulse), **base))
+    assert book.all(Observation) == ()
+    said = CriticalValue(
+        id="", patient_id="p", test="potassium", value="6.8", unit="mmol/L", reported_by="lab",
+        received_by="", received_at=AT,
+    )  # fmt: skip
+    book.add(Charted(id="c", critical=said, **base))
+    kept = book.get(CriticalValue, "c")
+    assert kept is not None
+    assert (kept.id, kept.received_by) == ("c", "n1")
 
 
 def test_what_the_server_knows_already_is_not_doubled(book: Book) -> None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from clinical.exchange import DeviceAssociated, InfusionChanged, PatrolRecorded
-from clinical.records import AlarmPriority, Infusion, InfusionState
+from clinical.records import AlarmPriority, Infusion, InfusionState, Order
 from pda_app.ports import Cue
 from pda_app.presenters.states import Screen, Tone
 from tests.support.handheld import Rig, alarm, at, device_label, flow
@@ -138,6 +138,55 @@ def test_pausing_and_going_on_follow_the_state(signed_in: Play) -> None:
             await rig.app.settle()
         await rig.synced()
         assert [event.action for event in rig.api.sent(InfusionChanged)] == ["pause", "resume"]
+
+    signed_in(scenario)
+
+
+def order_now(rig: Rig, **changes: object) -> None:
+    order = rig.app.desk.book.get(Order, "o3")
+    assert order is not None
+    rig.server.change(orders=(replace(order, **changes),))  # type: ignore[arg-type]
+
+
+@pytest.mark.requirement("R-INF-04")
+@pytest.mark.hazard("H-INF-01")
+def test_an_ordered_new_rate_is_set_with_one_choice_and_says_which_order_was_seen(signed_in: Play) -> None:
+    async def scenario(rig: Rig) -> None:
+        await open_round(rig)
+        page = rig.app.round
+        page.secondary()
+        assert "rate" not in [one.id for one in page.state.sheet.modes]
+        order_now(rig, rate_ml_h=Decimal(90), version=2)
+        await rig.synced()
+        (offered,) = (one for one in page.state.sheet.modes if one.id == "rate")
+        assert rig.text(offered.text) == "按医嘱调至 90 mL/h"
+        page.mode("rate")
+        page.finish()
+        await rig.app.settle()
+        await rig.synced()
+        (event,) = rig.api.sent(InfusionChanged)
+        assert (event.action, event.rate_ml_h, event.order_version) == ("rate", Decimal(90), 2)
+        page.secondary()
+        assert "rate" not in [one.id for one in page.state.sheet.modes]
+        assert rig.text(page.state.rate.ordered_ml_h) == "90"
+
+    signed_in(scenario)
+
+
+@pytest.mark.requirement("R-INF-04")
+@pytest.mark.hazard("H-INF-01")
+@pytest.mark.parametrize("status", ["on-hold", "stopped"])
+def test_nothing_goes_on_under_an_order_that_is_held_or_ended(signed_in: Play, status: str) -> None:
+    async def scenario(rig: Rig) -> None:
+        await open_round(rig)
+        order_now(rig, status=status, version=2)
+        rig.server.change(infusions=(replace(RUNNING, state=InfusionState.PAUSED, paused_at=at(-1)),))
+        await rig.synced()
+        page = rig.app.round
+        page.secondary()
+        assert [one.id for one in page.state.sheet.modes] == ["complete", "stop-early"]
+        page.mode("resume")
+        assert not page.state.sheet.record.enabled
 
     signed_in(scenario)
 

@@ -78,6 +78,23 @@ def test_a_returned_outcome_stays_until_it_is_answered(
     signed_in(scenario)
 
 
+@pytest.mark.requirement("R-GIVE-03")
+def test_a_duplicate_says_who_recorded_the_first_one_and_when(signed_in: Play) -> None:
+    async def scenario(rig: Rig) -> None:
+        await give_offline(rig)
+        at_ward_time = "2026-05-04T09:40:00+08:00"
+        rig.server.outcomes["administration"] = Outcome(
+            event_id="", status="duplicate", code="TIME-DUP", params={"by": "N20488", "at": at_ward_time}
+        )
+        await back_online(rig)
+        rig.app.go(Screen.UPLOADS)
+        (card,) = rig.app.uploads.state.cards
+        assert "09:40 已记录" in rig.text(card.system)
+        assert "陈静" in rig.text(card.system)
+
+    signed_in(scenario)
+
+
 def test_the_queue_is_listed_with_bed_and_drug(signed_in: Play) -> None:
     async def scenario(rig: Rig) -> None:
         await give_offline(rig)

@@ -30,6 +30,7 @@ from clinical.exchange import AdministrationRecorded, InfusionStarted
 from clinical.identifiers import hospital
 from clinical.records import Bag, Generation, Infusion, Practitioner, Sex, Task
 from server import seed as seeds
+from server.devices import leaving
 from server.his.port import AdmitPatient, Demographics, ItemFact, Place, PlaceOrder
 from server.hospital import HospitalFactsService
 from server.people.service import Session, hash_pin
@@ -171,6 +172,11 @@ class WardBench:
         assert applied.ok, applied
         return f"P-{mrn}"
 
+    def off(self, mrn: str = "1001") -> None:
+        """A nurse says that what was to come off a patient is off."""
+        stay = f"E-V{mrn}"
+        self.store.write(lambda unit: leaving.confirm(unit, stay, self.clock(), "N20713"))
+
     def order(self, mrn: str, placer: str, **said: object) -> str:
         fields: dict[str, object] = {
             "items": (ItemFact(code="PCT500", text="对乙酰氨基酚", amount=Decimal(1), unit="片"),),
@@ -199,9 +205,16 @@ class WardBench:
         return next(task for task in self.store.picture.all(Task) if task.order_id == order_id)
 
     def bag(self, task_id: str) -> Bag:
-        self.store.write(lambda unit: preparations.label(unit, task_id, "N20488", self.site.policy))
-        bag = next(bag for bag in self.store.picture.all(Bag) if bag.task_id == task_id)
-        return self.store.write(lambda unit: preparations.check(unit, bag.id, "N10001"))
+        bag = self.store.write(lambda unit: preparations.label(unit, task_id, "N20488", self.site.policy))
+        return self.made_up(bag.id)
+
+    def made_up(self, bag_id: str, by: str = "N20488", checker: str = "N10001") -> Bag:
+        """Take a labelled bag through the chain; nothing is scanned into it."""
+        self.store.write(lambda unit: preparations.lay(unit, bag_id, by))
+        self.store.write(lambda unit: preparations.prepare(unit, bag_id, by))
+        return self.store.write(
+            lambda unit: preparations.check(unit, bag_id, checker, self.site.policy, "no-code")
+        )
 
     def session(self, person: str = "N20713") -> Session:
         practitioner = self.store.picture.get(Practitioner, person)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
+from clinical import worklist
 from clinical.bedside_check.model import Action, Word
-from clinical.exchange import CheckAnswer, Outcome
+from clinical.exchange import AlarmAcknowledged, CheckAnswer, Outcome
 from clinical.identifiers import hospital
 from clinical.records import Administration, Alarm, Dose, Task, TaskStatus
 from server.administrations import service as administrations
@@ -19,6 +21,7 @@ from server.his.port import HoldOrder, StopOrder
 from server.storage import schema
 from server.sync import events
 from server.sync.events import apply
+from tests.support.ward_http import bearer, put_person, serving, token_of
 
 TABLET = "]d2010690123450006617281231"
 
@@ -131,11 +134,14 @@ def test_a_second_dose_of_one_slot_is_stored_flagged_and_alarmed_never_refused(t
         ward, ward.given("e2", task, ward.request("r2", items=(TABLET,), person="N20488")), "N20488"
     )
     assert (second.status, second.code) == ("duplicate", "TIME-DUP")
+    assert second.params == {"by": "N20713", "at": ward.clock().isoformat()}
     stored = ward.store.picture.get(Administration, "e2")
     assert stored is not None
     assert stored.flagged == "duplicate"
     alarms = [alarm for alarm in ward.store.picture.all(Alarm) if alarm.condition == "possible-double-dose"]
-    assert [(alarm.priority.value, alarm.bed) for alarm in alarms] == [("Hi", "01")]
+    assert [(alarm.priority.value, alarm.bed, alarm.params["escalated"]) for alarm in alarms] == [
+        ("Hi", "01", "doctor")
+    ]
 
 
 @pytest.mark.requirement("R-SRV-06")
@@ -148,7 +154,12 @@ def test_a_dose_given_after_its_order_was_stopped_is_an_exception_with_an_alarm(
     ward.clock.move(hours=1)
     outcome = send(ward, ward.given("e1", task, ward.request("r1", items=(TABLET,)), at=given_at))
     assert (outcome.status, outcome.code) == ("accepted-exception", "ORD-DISCONTINUED")
-    assert any(alarm.condition == "given-against-order" for alarm in ward.store.picture.all(Alarm))
+    told = [
+        one.params["escalated"]
+        for one in ward.store.picture.all(Alarm)
+        if one.condition == "given-against-order"
+    ]
+    assert told == ["doctor"]
 
 
 @pytest.mark.requirement("R-SRV-06")
@@ -180,6 +191,47 @@ def test_a_dose_for_a_task_nobody_knows_is_still_kept(tablet: Any) -> None:
     assert ward.store.picture.get(Administration, "e1") is not None
 
 
+@pytest.mark.requirement("R-GIVE-02")
+@pytest.mark.hazard("H-SRV-05")
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_dose_of_unknown_task_and_order_belongs_to_the_scanned_patient(tablet: Any, by_hand: bool) -> None:
+    ward, task = tablet
+    request = ward.request("r1", items=(TABLET,))
+    if by_hand:
+        request = replace(request, patient_scan=replace(request.patient_scan, raw=" 1001 "))
+    ghost = replace(task, id="no-such-task", order_id="no-such-order")
+    assert send(ward, ward.given("e1", ghost, request)).code == "unknown-task"
+    kept = ward.store.picture.get(Administration, "e1")
+    assert kept is not None
+    assert kept.patient_id == "P-1001"
+    alarms = [one for one in ward.store.picture.all(Alarm) if one.condition == "given-against-order"]
+    assert [(one.bed, one.params["subject"]) for one in alarms] == [("01", "e1")]
+
+
+@pytest.mark.requirement("R-GIVE-02")
+def test_a_bag_of_unknown_task_and_order_hangs_at_the_scanned_patient(tablet: Any) -> None:
+    ward, task = tablet
+    ghost = replace(task, id="no-such-task", order_id="no-such-order")
+    begun = ward.started("s1", ghost, ward.request("r1", Action.START))
+    assert send(ward, begun).code == "unknown-task"
+    assert ward.infusion("I-s1").patient_id == "P-1001"
+    assert [one.bed for one in ward.store.picture.all(Alarm)] == ["01"]
+
+
+@pytest.mark.requirement("R-GIVE-02")
+@pytest.mark.parametrize("band", [None, "9999"])
+def test_a_dose_for_somebody_nobody_knows_is_kept_and_its_alarm_names_the_event(
+    tablet: Any, band: str | None
+) -> None:
+    ward, task = tablet
+    request = ward.request("r1", mrn=band or "1001", items=(TABLET,))
+    request = request if band else replace(request, patient_scan=None)
+    ghost = replace(task, id="no-such-task", order_id="no-such-order")
+    assert send(ward, ward.given("e1", ghost, request)).status == "accepted-exception"
+    alarms = [one for one in ward.store.picture.all(Alarm) if one.condition == "given-against-order"]
+    assert [(one.patient_id, one.params["subject"]) for one in alarms] == [("", "e1")]
+
+
 def test_a_dose_not_given_because_the_drug_was_missing_is_told_to_the_station(tablet: Any) -> None:
     ward, task = tablet
     request = ward.request("r1", Action.NOT_GIVEN, reason_code="drug-not-available")
@@ -204,3 +256,82 @@ def test_a_check_for_another_person_than_the_one_signed_in_is_refused(ward: Any)
     ward.admit("1001", "01")
     with pytest.raises(RefusedError):
         ask(ward, ward.request("r1", person="N20488"), "N20713")
+
+
+@pytest.mark.requirement("R-GIVE-03")
+@pytest.mark.hazard("H-GIVE-02")
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({}, "accepted-exception"),
+        ({"offline": True}, "accepted"),
+        ({"before": True}, "accepted"),
+        ({"own": True}, "accepted"),
+    ],
+)
+def test_an_online_act_past_somebody_elses_hold_is_kept_and_told(
+    ward: Any, change: dict[str, bool], status: str
+) -> None:
+    ward.admit("1001", "01")
+    task, _bag, label = prepared(ward, ward.order_bag("1001", "B1"))
+    earlier = ward.clock()
+    ward.clock.move(seconds=10)
+    device = "ble:c0-00-00-00-01-01"
+    held = ask(ward, ward.request("r1", Action.START, items=(label,), device_id=device))
+    assert held.lease is not None
+    ward.clock.move(seconds=10)
+    request = ward.request("r2", Action.START, items=(label,), device_id=device, person="N20488")
+    if "offline" in change:
+        request = replace(request, handheld=replace(request.handheld, online=False))
+    begun = ward.started(
+        "s1", task, request, bag_id=label, at=earlier if "before" in change else ward.clock()
+    )
+    if "own" in change:
+        begun = replace(begun, lease_id=held.lease.id)
+    outcome = send(ward, begun, "N20488")
+    assert (outcome.status, outcome.code) == (status, "TASK-LEASED" if status != "accepted" else "")
+
+
+@pytest.mark.requirement("R-GIVE-04")
+@pytest.mark.hazard("H-GIVE-03")
+def test_a_missing_drug_reaches_the_pharmacist_who_may_answer_it_and_nothing_else(tablet: Any) -> None:
+    ward, task = tablet
+    put_person(ward.store, "PH1", "pharmacist")
+    request = ward.request("r1", Action.NOT_GIVEN, reason_code="drug-not-available")
+    send(ward, ward.given("e1", task, request, outcome="not-given"))
+    missing = next(one for one in ward.store.picture.all(Alarm) if one.condition == "supply-failure")
+    assert missing.params["escalated"] == "pharmacist"
+    facts = ward.store.picture.facts("W1")
+    listed = list(worklist.items(facts, ward.clock(), ward.site.policy))
+    assert [(one.name, one.subject_id, one.patient_id) for one in listed] == [
+        ("supply-failure", "e1", "P-1001")
+    ]
+    send(ward, ward.given("e2", task, ward.request("r2", items=(TABLET,))))
+    send(ward, ward.given("e3", task, ward.request("r3", items=(TABLET,))))
+    other = next(one for one in ward.store.picture.all(Alarm) if one.condition == "possible-double-dose")
+    answers = [
+        send(ward, acknowledged(ward, f"k-{one.condition}", one.id), "PH1") for one in (missing, other)
+    ]
+    assert [(one.status, one.code) for one in answers] == [("accepted", ""), ("refused", "role")]
+    facts = ward.store.picture.facts("W1")
+    assert worklist.items(facts, ward.clock(), ward.site.policy) == ()
+
+
+@pytest.mark.requirement("R-GIVE-04")
+def test_the_pharmacist_answers_a_missing_drug_over_http_too(tablet: Any, tmp_path: Path) -> None:
+    ward, task = tablet
+    put_person(ward.store, "PH1", "pharmacist")
+    request = ward.request("r1", Action.NOT_GIVEN, reason_code="drug-not-available")
+    send(ward, ward.given("e1", task, request, outcome="not-given"))
+    alarm = next(one for one in ward.store.picture.all(Alarm) if one.condition == "supply-failure")
+    with serving(ward.store, ward.site, tmp_path) as client:
+        answer = client.post(
+            f"/api/v1/alarms/{alarm.id}/acknowledge", headers=bearer(token_of(ward.store, "PH1"))
+        )
+    assert (answer.status_code, answer.json()["acknowledged_by"]) == (200, "PH1")
+
+
+def acknowledged(ward: Any, event_id: str, alarm_id: str) -> AlarmAcknowledged:
+    return AlarmAcknowledged(
+        id=event_id, at=ward.clock(), sent=ward.clock(), operator="PH1", handheld="pda-1", alarm_id=alarm_id
+    )

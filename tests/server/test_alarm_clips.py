@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert
 from clinical.records import Alarm, AlarmPriority, Generation
 from server.alarms import clips, service
 from server.alarms.clips import AFTER, BEFORE, LATE, Clips
+from server.people import access
 from server.storage import schema
 from server.storage.store import UnitOfWork
 from tests.server.conftest import WardBench
@@ -66,8 +67,8 @@ def test_half_a_minute_before_and_a_minute_after_outlive_the_waves(any_ward: War
     with any_ward.store.reading() as connection:
         first = clips.read(connection, alarm.id)[0]
         assert (first.samples, first.gain, first.rate_hz) == ([-3, 7], 0.5, 2.0)
-        assert clips.ward_of(connection, alarm.id) == "W1"
-        assert clips.ward_of(connection, "nobody's") is None
+        assert access.ward_in_store(connection, "alarms", alarm.id) == "W1"
+        assert access.ward_in_store(connection, "alarms", "nobody's") is None
 
 
 def test_waves_that_a_node_held_back_still_find_their_alarm(any_ward: WardBench) -> None:

@@ -7,9 +7,19 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
+from sqlalchemy import select
 
-from clinical.bedside_check.model import Action, Entered, Reading, Scan, Witness
+from clinical.bedside_check.model import (
+    Action,
+    CheckRequest,
+    Confirmation,
+    Entered,
+    Reading,
+    Scan,
+    Witness,
+)
 from clinical.care_records import (
     BloodUnit,
     RunningSkinTest,
@@ -17,7 +27,8 @@ from clinical.care_records import (
     Specimen,
     TransfusionEntry,
 )
-from clinical.errors import ConflictError, NotFoundError
+from clinical.confirmation import Purpose
+from clinical.errors import ConflictError, NotFoundError, RefusedError
 from clinical.exchange import CareRecorded, InfusionChanged, Outcome
 from clinical.identifiers import hospital
 from clinical.records import (
@@ -33,14 +44,18 @@ from clinical.records import (
     Order,
     OrderItem,
     Patient,
+    Practitioner,
     Product,
     SkinTest,
     Task,
     TaskStatus,
 )
+from server.his.port import AdministrationFact
 from server.orders import service as orders
+from server.people.confirmations import Wish, issue
 from server.specimens import service as specimens
 from server.storage.codec import to_bytes
+from server.storage.schema import administrations_to_tell
 from server.sync import events
 from server.ticker import Ticker
 from server.transfusions import service as transfusions
@@ -95,11 +110,30 @@ def care(ward: WardBench, event_id: str, action: Action, subject: str, **said: A
         items=said.pop("scans", ()),
         infusion_id=said.get("infusion_id", ""),
     )
+    proof = said.pop("proof", "pin")
+    if asked.witness is not None:
+        asked = replace(asked, confirmations=confirmed(ward, asked, said.get("task_id", ""), proof))
     fields: dict[str, Any] = {
         "id": event_id, "at": ward.clock(), "sent": ward.clock(), "operator": "N20713", "handheld": "pda-1",
         "request": asked, "subject_id": subject,
     }  # fmt: skip
     return CareRecorded(**(fields | said))
+
+
+def confirmed(ward: WardBench, asked: CheckRequest, task_id: str, proof: str) -> tuple[Confirmation, ...]:
+    """What the second person leaves: the server's proof of a PIN, the handheld's own word, or nothing."""
+    assert asked.witness is not None
+    person = ward.store.picture.get(Practitioner, asked.witness.id)
+    if proof == "none" or person is None:
+        return ()
+    if proof == "offline":
+        return (Confirmation(by=person.id, purpose="witness"),)
+    wish = Wish(purpose=Purpose.WITNESS, request=asked, task_id=task_id)
+    try:
+        made = ward.store.write(lambda unit: issue(unit, ward.session(), person, wish, ward.site.policy))
+    except RefusedError:
+        return ()  # the same person, or one without the role
+    return (Confirmation(by=made.by, purpose="witness", token=made.token),)
 
 
 def send(ward: WardBench, event: Any, person: str = "N20713") -> Outcome:
@@ -473,6 +507,15 @@ def placed(ward: WardBench) -> RunningSkinTest:
     return test
 
 
+def told_of(ward: WardBench, event_id: str) -> list[tuple[str, str, Decimal | None, str]]:
+    """What the hospital is told of one act."""
+    table = administrations_to_tell
+    with ward.store.reading() as connection:
+        bodies = connection.scalars(select(table.c.body).where(table.c.event_id == event_id)).all()
+    facts = [msgspec.json.decode(body, type=AdministrationFact) for body in bodies]
+    return [(one.action, one.outcome, one.items[0].amount, one.route) for one in facts]
+
+
 def read(ward: WardBench, result: str, other: str | None = None, event_id: str = "e-read") -> Outcome:
     reading = care(
         ward, event_id, Action.SKINTEST_READ, "SKT-1", task_id=ward.task_of("O-skin-test").id,
@@ -488,6 +531,10 @@ def test_a_skin_test_runs_its_twenty_minutes_and_is_read_by_two(
 ) -> None:
     assert (placed.substance, placed.lot, placed.started_by) == ("ceftriaxone", "L77", "N20713")
     assert ward.task_of("O-skin-test").status is TaskStatus.RUNNING
+    given = ward.store.picture.get(Administration, "e-place")
+    assert given is not None
+    assert (given.dose, given.ingredients, given.site) == (dose(1, "{vial}"), (), "left-forearm")
+    assert told_of(ward, "e-place") == [("A", "given", Decimal(1), "ID")]
     assert [one.outcome for one in ward.store.picture.all(Administration)] == ["given"]
     ward.clock.move(minutes=19)
     tick(ward)

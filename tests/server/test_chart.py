@@ -23,11 +23,13 @@ from clinical.records import Administration, Alarm, AlarmPriority, CareLevel, En
 from server.chart import service as chart
 from server.critical_values import service as critical
 from server.handover import service as handover
+from server.observations import charted
 from server.storage.codec import to_bytes
 from server.sync import events
 from server.ticker import tidy
 from tests.server.conftest import START, WardBench
 from tests.support.server_process import WardProcess
+from tests.support.ward_http import bearer, serving, token_of
 
 WARD_FILE = Path(__file__).parents[1] / "data" / "ward.toml"
 TODAY = date(2026, 5, 4)
@@ -96,6 +98,62 @@ def test_a_correction_replaces_its_line_and_the_store_keeps_both(patient: WardBe
     write(patient, "f1", fluid=amount("out", "urine", 3500))
     assert write(patient, "f2", fluid=amount("out", "urine", 350, replaces="f1")).status == "accepted"
     assert day(patient).whole.output_ml == 350
+
+
+def day_by_route(ward: WardBench, tmp_path: Path, day_of: date) -> dict[str, Any]:
+    with serving(ward.store, ward.site, tmp_path) as client:
+        head = bearer(token_of(ward.store, "N20713"))
+        answer = client.get(
+            "/api/v1/patients/P-1001/fluids", params={"day": day_of.isoformat()}, headers=head
+        )
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["whole"]
+    return found
+
+
+@pytest.mark.requirement("R-CHART-12")
+@pytest.mark.hazard("H-CHART-01")
+def test_the_sums_of_a_day_long_past_are_those_of_that_day(patient: WardBench, tmp_path: Path) -> None:
+    write(patient, "f1", fluid=amount("in", "oral", 200))
+    write(patient, "f2", fluid=amount("out", "urine", 3500))
+    write(patient, "f3", fluid=amount("out", "urine", 350, replaces="f2"))
+    before = day_by_route(patient, tmp_path, TODAY)
+    assert (before["intake_ml"], before["output_ml"]) == ("200", "350")
+    patient.clock.move(days=5)
+    patient.store.write(lambda unit: tidy(unit, timedelta(hours=24)))
+    assert not list(patient.store.picture.all(FluidRecord))
+    assert day_by_route(patient, tmp_path, TODAY) == before
+
+
+@pytest.mark.requirement("R-CHART-09")
+@pytest.mark.hazard("H-CHART-01")
+def test_a_line_is_corrected_by_its_writer_within_a_day_and_by_the_head_nurse_later(
+    patient: WardBench, tmp_path: Path
+) -> None:
+    write(patient, "f1", fluid=amount("out", "urine", 3500))
+    other = write(patient, "f2", "N20488", fluid=amount("out", "urine", 1, replaces="f1"))
+    assert (other.status, other.code) == ("refused", "not-yours")
+    patient.clock.move(hours=23)
+    own = write(patient, "f3", fluid=amount("out", "urine", 400, replaces="f1"))
+    assert own.status == "accepted"
+    patient.clock.move(days=4)
+    patient.store.write(lambda unit: tidy(unit, timedelta(hours=24)))
+    late = write(patient, "f4", fluid=amount("out", "urine", 1, replaces="f3"))
+    assert (late.status, late.code) == ("refused", "not-yours")
+    head = write(patient, "f5", "N10001", fluid=amount("out", "urine", 350, replaces="f3"))
+    assert head.status == "accepted"
+    assert day_by_route(patient, tmp_path, TODAY)["output_ml"] == "350"
+
+
+@pytest.mark.requirement("R-CHART-09")
+@pytest.mark.hazard("H-CHART-01")
+def test_a_line_of_another_patient_or_of_nobody_is_not_taken_out(patient: WardBench) -> None:
+    patient.admit("1002", "02", "李秀英")
+    write(patient, "f1", fluid=amount("out", "urine", 350, patient_id="P-1002"))
+    for replaced in ("f1", "none"):
+        told = write(patient, f"x-{replaced}", fluid=amount("out", "urine", 1, replaces=replaced))
+        assert (told.status, told.code) == ("refused", "unknown-record")
+    assert [one.id for one in patient.store.picture.all(FluidRecord)] == ["f1"]
 
 
 @pytest.mark.requirement("R-CHART-01")
@@ -216,6 +274,65 @@ def test_a_critical_value_of_nobody_or_under_a_used_id_is_refused(patient: WardB
         call(patient, id="cv-2", patient_id="P-9")
     with pytest.raises(NotFoundError):
         patient.store.write(lambda unit: critical.acknowledge(unit, "none", "D30012", "x"))
+
+
+@pytest.mark.requirement("R-CHART-10")
+@pytest.mark.hazard("H-CHART-02")
+def test_critical_values_of_a_patient_are_read_with_who_was_told_and_what_was_done(
+    patient: WardBench, tmp_path: Path
+) -> None:
+    call(patient)
+    patient.clock.move(minutes=4)
+    patient.store.write(lambda unit: critical.acknowledge(unit, "cv-1", "D30012", "葡萄糖酸钙"))
+    patient.clock.move(days=3)
+    patient.store.write(lambda unit: tidy(unit, timedelta(hours=24)))
+    call(patient, id="cv-2", value="2.1")
+    with serving(patient.store, patient.site, tmp_path) as client:
+        head = bearer(token_of(patient.store, "N20713"))
+        path = "/api/v1/patients/P-1001/critical-values"
+        found = client.get(path, headers=head).json()
+        second = client.get(path, params={"limit": 1, "offset": 1}, headers=head).json()
+        nobody = client.get("/api/v1/patients/P-9/critical-values", headers=head)
+    assert (found["total"], [one["id"] for one in found["critical_values"]]) == (2, ["cv-2", "cv-1"])
+    answered = second["critical_values"][0]
+    assert (answered["acknowledged_by"], answered["action"]) == ("D30012", "葡萄糖酸钙")
+    assert nobody.json()["code"] == "unknown-patient"
+
+
+@pytest.mark.requirement("R-CHART-11")
+@pytest.mark.hazard("H-CHART-02")
+def test_the_mews_of_a_stay_is_scored_from_fresh_values_and_never_guessed(
+    patient: WardBench, tmp_path: Path
+) -> None:
+    stay = patient.store.picture.stays_of("P-1001")[0].id
+
+    def score() -> dict[str, Any]:
+        with serving(patient.store, patient.site, tmp_path) as client:
+            head = bearer(token_of(patient.store, "N20713"))
+            answer = client.get(f"/api/v1/encounters/{stay}/mews", headers=head)
+            assert client.get("/api/v1/encounters/none/mews", headers=head).status_code == 404
+        found: dict[str, Any] = answer.json()
+        return found
+
+    empty = score()
+    assert (empty["total"], empty["missing"]) == (None, ["sbp", "pulse", "rr", "temp_c", "consciousness"])
+    values = {
+        "MDC_PRESS_BLD_NONINV_SYS": "85", "MDC_PULS_RATE": "125", "MDC_RESP_RATE": "22",
+        "MDC_TEMP_AXILLA": "38.6", "MDCX_CONSCIOUSNESS": "2",
+    }  # fmt: skip
+    units = {
+        "MDC_PRESS_BLD_NONINV_SYS": "mm[Hg]", "MDC_PULS_RATE": "/min", "MDC_RESP_RATE": "/min",
+        "MDC_TEMP_AXILLA": "Cel", "MDCX_CONSCIOUSNESS": "1",
+    }  # fmt: skip
+    said = tuple(
+        charted.Charted(code=code, value=Decimal(value), unit=units[code]) for code, value in values.items()
+    )
+    made = charted.ChartedSet(id="set-00000001", at=patient.clock(), values=said)
+    patient.store.write(lambda unit: charted.chart(unit, patient.session(), stay, made))
+    full = score()
+    assert (full["total"], full["tier"], full["missing"]) == (8, "critical", [])
+    patient.clock.move(hours=4, minutes=1)
+    assert score()["total"] is None
 
 
 # ---- handover

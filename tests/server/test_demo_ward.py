@@ -48,7 +48,7 @@ def found(demo: Any, product: str, unit: str, route: str) -> set[str]:
     assert demo.hospital.apply(order).ok
     task = demo.task_of(f"O-T-{product}")
     bag = demo.store.write(lambda unit: preparations.label(unit, task.id, "N20488", demo.site.policy))
-    demo.store.write(lambda unit: preparations.check(unit, bag.id, "N10021"))
+    demo.made_up(bag.id, checker="N10021")
     request = demo.request(product, Action.GIVE, mrn=MRN, items=(hospital.encode("bag", bag.id),))
     answer = demo.store.write(
         lambda unit: administrations.answer(unit, demo.site, demo.session(), request, "W1")

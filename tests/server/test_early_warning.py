@@ -173,6 +173,7 @@ def test_a_stay_that_has_ended_or_is_not_known_takes_nothing(stay: Any) -> None:
             lambda unit: charted.chart(unit, ward.session(), "none", some(ward, 1, {"MDC_RESP_RATE": 1}))
         )
     assert ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=ward.clock())).ok
+    ward.off()
     with pytest.raises(ConflictError):
         chart(ward, encounter, 1, WELL)
 

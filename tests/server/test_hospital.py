@@ -24,6 +24,7 @@ from server.his.port import (
     MergePatients,
     MessageState,
     MovePatient,
+    Outcome,
     Place,
     PlaceOrder,
     ReleaseOrder,
@@ -31,7 +32,7 @@ from server.his.port import (
     StoredMessage,
     UpdatePatient,
 )
-from server.his_store import SqlMessageStore
+from server.his_store import SqlMessageStore, stored_as, take_in
 from server.sync.events import apply
 
 
@@ -96,6 +97,8 @@ def test_a_discharge_frees_the_bed_takes_the_devices_off_and_stops_what_was_plan
     task = any_ward.task_of(any_ward.order("1001", "M1"))
     at = any_ward.clock.move(minutes=5)
     assert any_ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=at)).ok
+    assert stay(any_ward).status == "leaving"
+    any_ward.off()
     assert stay(any_ward).status == "finished"
     assert all(one.end == at for one in any_ward.store.picture.all(Association))
     assert any_ward.store.picture.get(Task, task.id).status is TaskStatus.STOPPED
@@ -112,6 +115,7 @@ def test_a_discharge_by_mistake_is_taken_back(ward: Any) -> None:
 def test_an_admission_by_mistake_is_cancelled(ward: Any) -> None:
     ward.admit("1001", "01")
     assert ward.hospital.apply(CancelAdmit(mrn="1001", visit_number="V1001")).ok
+    ward.off()
     assert stay(ward).status == "cancelled"
 
 
@@ -120,6 +124,7 @@ def test_a_move_takes_the_patient_and_leaves_the_mounted_device(ward: Any) -> No
     fact = MovePatient(mrn="1001", visit_number="V1001", place=Place(ward="W1", bed="02"), at=ward.clock())
     assert ward.hospital.apply(fact).ok
     assert ward.hospital.apply(fact).ok
+    ward.off()
     on = {one.device_id for one in ward.store.picture.all(Association) if one.end is None}
     assert (stay(ward).bed, on) == ("02", {"serial:oximeter-02"})
 
@@ -134,6 +139,7 @@ def test_an_update_that_names_another_bed_moves_the_patient_like_a_transfer(any_
     any_ward.admit("1001", "01")
     at = any_ward.clock.move(minutes=1)
     assert any_ward.hospital.apply(replace(update(Place(ward="W1", bed="02")), at=at)).ok
+    any_ward.off()
     on = {one.device_id for one in any_ward.store.picture.all(Association) if one.end is None}
     assert (stay(any_ward).bed, stay(any_ward).moved_at, on) == ("02", at, {"serial:oximeter-02"})
 
@@ -189,6 +195,7 @@ def test_an_update_of_a_stay_that_ended_is_taken_and_one_that_never_began_is_tol
 
 
 def test_two_numbers_of_one_person_wait_for_a_person(ward: Any) -> None:
+    ward.admit("2", "01")
     assert ward.hospital.apply(MergePatients(mrn="1", old_mrn="2")).code == "merge-needs-person"
 
 
@@ -281,9 +288,9 @@ def test_messages_are_kept_once_settled_sent_in_order_and_counted(any_ward: Any)
             state=MessageState.RECEIVED if direction == "in" else MessageState.QUEUED,
         )
 
-    first = messages.receive(message(1))
-    assert messages.receive(message(2)).id == first.id
-    messages.settle("m1", state=MessageState.ERROR, ack=b"MSA", error_code="204", detail="x")
+    wrong = Outcome(state=MessageState.ERROR, ack=b"MSA", error_code="204", detail="x")
+    any_ward.store.write(lambda unit: take_in(unit, message(1), wrong))
+    assert any_ward.store.write(lambda unit: stored_as(unit, message(2))).id == "m1"
     assert [(one.id, one.raw, one.ack) for one in messages.worklist()] == [("m1", b"MSH|\xff", b"MSA")]
     assert messages.enqueue(message(3, "out", "K1"))
     assert not messages.enqueue(message(4, "out", "K1"))
@@ -307,8 +314,9 @@ def test_what_happens_in_the_future_by_the_hospitals_word_happens_now(any_ward: 
     applied = any_ward.hospital.apply(moved)
     assert applied.ok
     assert "future" in applied.detail
-    first = next(one for one in any_ward.store.picture.all(Association) if one.end is not None)
-    assert first.end == now
+    first = next(one for one in any_ward.store.picture.all(Association) if one.release_asked_at is not None)
+    assert first.release_asked_at == now
+    any_ward.off()
     now = any_ward.clock.move(minutes=5)
     assert any_ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=later)).ok
     assert all(one.end is not None and one.end <= now for one in any_ward.store.picture.all(Association))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from clinical import worklist
 from clinical.bedside_check.model import Action
 from clinical.exchange import DeviceAssociated, InfusionChanged, InfusionStarted, Outcome, PatrolRecorded
 from clinical.identifiers import hospital
@@ -19,6 +21,7 @@ from clinical.records import (
     Association,
     Bag,
     Flow,
+    Infusion,
     InfusionState,
     Order,
     Task,
@@ -296,6 +299,35 @@ def test_an_abnormal_site_found_on_patrol_is_told_to_the_station_until_somebody_
     )
     assert send(bagged, event).status == "accepted"
     assert open_alarms(bagged)["site-finding"].params["finding"] == "swelling"
+
+
+@pytest.mark.requirement("R-CARE-06")
+@pytest.mark.hazard("H-CARE-04")
+def test_a_round_takes_a_running_bag_off_the_list_until_the_next_is_due(bagged: Any) -> None:
+    def listed() -> list[str]:
+        facts, now = bagged.store.picture.facts("W1"), bagged.clock()
+        return [one.name for one in worklist.items(facts, now, bagged.site.policy)]
+
+    def look(event_id: str, at: Any) -> Outcome:
+        event = PatrolRecorded(
+            id=event_id, at=at, sent=at, operator="N20713", handheld="pda-1", infusion_id="I-s1"
+        )
+        return send(bagged, event)
+
+    start(bagged)
+    assert listed() == []
+    bagged.clock.move(minutes=15)
+    assert listed() == ["patrol-due"]
+    assert look("p1", bagged.clock()).status == "accepted"
+    assert listed() == []
+    bagged.clock.move(minutes=30)
+    assert look("p2", bagged.clock()).status == "accepted"
+    assert look("late", bagged.clock() - timedelta(minutes=20)).status == "accepted"
+    assert bagged.store.picture.get(Infusion, "I-s1").looked_at == bagged.clock()
+    bagged.clock.move(minutes=75)
+    assert listed() == ["patrol-overdue"]
+    change(bagged, "c1", "complete")
+    assert listed() == []
 
 
 def test_events_are_stored_whole(bagged: Any) -> None:

@@ -198,6 +198,7 @@ def test_what_is_not_of_now_is_not_judged(bed: Bed, why: str) -> None:
 def test_limits_of_adults_are_not_used_for_a_child_and_end_with_the_stay(bed: Bed) -> None:
     bed.for_seconds(12, 86)
     bed.ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001"))
+    bed.ward.off()
     bed.second()
     assert bed.alarms == []
     bed.ward.admit("1002", "01", "小明")

@@ -14,6 +14,7 @@ from clinical.identifiers import hospital
 from clinical.records import Bag, Order
 from server.administrations import service as administrations
 from server.his.port import ChangeOrder, HoldOrder, ItemFact, PlaceOrder, ReleaseOrder, StopOrder
+from server.orders import service as orders
 
 SALT = ItemFact(code="NS100", text="氯化钠", amount=Decimal(100), unit="mL")
 SENSOR = "ble:c0-00-00-00-01-01"
@@ -119,6 +120,30 @@ def test_a_check_counts_for_what_was_checked_and_not_for_what_came_after(ward: A
     assert (order(ward).nurse_verified, order(ward).pharmacist_verified) == (False, False)
     tell(ward, replace(rate, order=replace(rate.order, verified_by="N1")))
     assert (order(ward).nurse_verified, order(ward).pharmacist_verified) == (True, False)
+
+
+@pytest.mark.requirement("R-ORD-02")
+def test_an_order_says_who_checked_this_very_content_and_when(ward: Any) -> None:
+    ward.admit("1001", "01")
+    ward.order_bag("1001", "B1", verified_by="")
+    first = ward.clock()
+
+    def verify(by: str, version: int, *, pharmacist: bool = False) -> Order:
+        return ward.store.write(lambda unit: orders.verify(unit, "O-B1", version, by, pharmacist=pharmacist))
+
+    verify("N20713", 1)
+    ward.clock.move(minutes=5)
+    again, later = verify("N20488", 1), verify("PH1", 1, pharmacist=True)
+    assert (again.nurse_verified_by, again.nurse_verified_at) == ("N20713", first)
+    assert (later.pharmacist_verified_by, later.pharmacist_verified_at) == ("PH1", ward.clock())
+    ward.order_bag("1001", "B1", verified_by="", start=first, at=first)
+    tell(ward, HoldOrder(mrn="1001", placer_id="B1"), ReleaseOrder(mrn="1001", placer_id="B1"))
+    assert (order(ward).nurse_verified_by, order(ward).pharmacist_verified_by) == ("N20713", "PH1")
+    tell(ward, ChangeOrder(order=PlaceOrder(mrn="1001", placer_id="B1", rate_ml_h=Decimal(50))))
+    assert (order(ward).nurse_verified_by, order(ward).nurse_verified_at) == ("", None)
+    tell(ward, change(rate_ml_h=Decimal(70), at=ward.clock()))
+    assert (order(ward).nurse_verified_by, order(ward).nurse_verified_at) == ("N1", ward.clock())
+    assert (order(ward).pharmacist_verified_by, order(ward).pharmacist_verified_at) == ("", None)
 
 
 @pytest.mark.requirement("R-SRV-17")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from clinical.bedside_check.model import Action
-from clinical.exchange import AlarmAcknowledged
+from clinical.errors import UnavailableError
+from clinical.exchange import AlarmAcknowledged, InfusionChanged
 from clinical.records import (
     Alarm,
     AlarmPriority,
@@ -28,6 +32,7 @@ from server.his.port import AdmitPatient, Demographics, DischargePatient, Place
 from server.infusions.flow import FlowWatch
 from server.storage import schema
 from server.sync.events import apply
+from server.tasks import service as tasks
 from server.ticker import Ticker, tidy
 
 
@@ -129,18 +134,26 @@ def test_a_gap_that_stays_open_alarms_and_ends_when_it_is_closed(ward: Any) -> N
     assert [one.present for one in ward.store.picture.all(Alarm)] == [False]
 
 
+def take_down(ward: Any) -> None:
+    said = {"sent": ward.clock(), "operator": "N20713", "handheld": "pda-1", "infusion_id": "I-s1"}
+    event = InfusionChanged(id="down", at=ward.clock(), action="complete", residual_ml=Decimal(0), **said)
+    ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), event))
+
+
 def test_what_is_long_over_leaves_the_picture_but_not_the_store(ward: Any) -> None:
     ward.admit("1001", "01")
     task = ward.task_of(ward.order_bag("1001", "B1"))
     event = ward.started("s1", task, ward.request("r1", Action.START))
     ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), event))
     ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=ward.clock()))
+    take_down(ward)
+    ward.off()
     ward.clock.move(hours=60)
     ward.store.write(lambda unit: tidy(unit, timedelta(hours=1)))
     assert list(ward.store.picture.all(Encounter)) == []
     with ward.store.reading() as connection:
         kept = connection.scalar(select(func.count()).where(schema.facts.c.kind == "administrations"))
-    assert kept == 1
+    assert kept == 2
 
 
 @pytest.mark.requirement("R-SRV-21")
@@ -149,6 +162,7 @@ def test_a_patient_who_came_back_keeps_everything_when_the_first_stay_is_tidied_
     ward.admit("1001", "01")
     ward.order("1001", "OLD", frequency="q8h")
     ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=ward.clock()))
+    ward.off()
     ward.clock.move(hours=20)
     again = AdmitPatient(
         mrn="1001", visit_number="V2", place=Place(ward="W1", bed="02"), who=Demographics(), at=ward.clock()
@@ -168,7 +182,7 @@ def test_a_patient_who_came_back_keeps_everything_when_the_first_stay_is_tidied_
 
 @pytest.mark.requirement("R-SRV-21")
 def test_nothing_of_a_patient_stays_in_the_picture_a_day_after_they_left(ward: Any) -> None:
-    before = {kind: set(entries) for kind, entries in ward.store.picture.kinds.items()}
+    before = {kind: set(entries) for kind, entries in ward.store.picture.kinds.items() if entries}
     ward.admit("1001", "01")
     task = ward.task_of(ward.order_bag("1001", "B1"))
     ward.bag(task.id)
@@ -176,7 +190,112 @@ def test_nothing_of_a_patient_stays_in_the_picture_a_day_after_they_left(ward: A
     ward.store.write(lambda unit: apply(unit, ward.site, ward.session(), event))
     ward.store.write(lambda unit: unit.put(Flow(id="I-s1", effective=ward.clock(), validity=Validity.VALID)))
     ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=ward.clock()))
+    take_down(ward)
+    ward.off()
     ward.clock.move(hours=25)
     ward.store.write(lambda unit: tidy(unit, timedelta(hours=1)))
     after = {kind: set(entries) for kind, entries in ward.store.picture.kinds.items() if entries}
     assert after == before
+
+
+def escalated(ward: Any) -> Any:
+    return next(ward.store.picture.all(Alarm)).params.get("escalated", "")
+
+
+def audited(ward: Any) -> list[str]:
+    with ward.store.reading() as connection:
+        table = schema.audit
+        found = select(table.c.detail).where(table.c.action == "alarm-escalate").order_by(table.c.n)
+        return [str(line).split()[0] for line in connection.scalars(found)]  # the word of the step
+
+
+@pytest.mark.requirement("R-SRV-75")
+@pytest.mark.hazard("H-SRV-06")
+def test_an_alarm_that_a_server_finds_at_its_start_is_escalated_at_once(ward: Any) -> None:
+    ward.admit("1001", "01")
+    ring(ward)
+    ward.clock.move(minutes=10)
+    fresh = Ticker(ward.store, ward.site, FlowWatch(ward.site.policy), (), timedelta(hours=1))
+    for _ in range(2):
+        ward.clock.move(seconds=1)
+        ward.store.write(fresh.step)
+    assert audited(ward) == ["next-nurse", "charge-nurse", "doctor"]
+
+
+@pytest.mark.requirement("R-SRV-75")
+@pytest.mark.hazard("H-SRV-06")
+def test_an_alarm_that_a_node_could_not_deliver_is_escalated_when_it_arrives(
+    ward: Any, ticker: Ticker
+) -> None:
+    ward.admit("1001", "01")
+    ward.store.write(ticker.step)
+    began = ward.clock()
+    ward.clock.move(minutes=7)
+    seen = alarms.Condition(
+        condition="no-flow", priority=AlarmPriority.HIGH, at=began, encounter_id="E-V1001", device_id="d"
+    )
+    ward.store.write(lambda unit: alarms.begin(unit, seen))
+    ward.store.write(ticker.step)
+    assert audited(ward) == ["next-nurse", "charge-nurse", "doctor"]
+
+
+@pytest.mark.requirement("R-SRV-75")
+@pytest.mark.hazard("H-SRV-06")
+def test_an_alarm_that_gets_worse_after_half_an_hour_reaches_who_was_not_told_yet(
+    ward: Any, ticker: Ticker
+) -> None:
+    ward.admit("1001", "01")
+    seen = alarms.Condition(
+        condition="no-flow", priority=AlarmPriority.MEDIUM, at=ward.clock(), encounter_id="E-V1001"
+    )
+    ward.store.write(lambda unit: alarms.begin(unit, seen))
+    for _ in range(30):
+        ward.clock.move(minutes=1)
+        ward.store.write(ticker.step)
+    assert audited(ward) == ["next-nurse"]
+    worse = replace(seen, priority=AlarmPriority.HIGH, at=ward.clock())
+    ward.store.write(lambda unit: alarms.begin(unit, worse))
+    ward.store.write(ticker.step)
+    assert audited(ward) == ["next-nurse", "charge-nurse", "doctor"]
+
+
+@pytest.mark.requirement("R-SRV-75")
+@pytest.mark.hazard("H-SRV-06")
+def test_a_commit_that_fails_loses_no_step(ward: Any, ticker: Ticker) -> None:
+    ward.admit("1001", "01")
+    ring(ward)
+    ward.clock.move(seconds=60)
+
+    def fails(unit: Any) -> None:
+        ticker.step(unit)
+        raise UnavailableError("storage", "the disk is full")
+
+    with pytest.raises(UnavailableError):
+        ward.store.write(fails)
+    assert escalated(ward) == ""
+    ward.clock.move(seconds=1)
+    ward.store.write(ticker.step)
+    assert (escalated(ward), audited(ward)) == ("next-nurse", ["next-nurse"])
+
+
+@pytest.mark.requirement("R-SRV-76")
+@pytest.mark.hazard("H-SRV-07")
+def test_a_rule_that_cannot_read_one_record_leaves_escalation_and_the_screens_alive(
+    ward: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_unit: Any) -> None:
+        raise ValueError
+
+    seconds: list[int] = []
+    monkeypatch.setattr(tasks, "advance", broken)
+    ticker = Ticker(
+        ward.store, ward.site, FlowWatch(ward.site.policy), (lambda: seconds.append(1),), timedelta(hours=1)
+    )
+    ward.admit("1001", "01")
+    ring(ward)
+    for _ in range(3):
+        ward.clock.move(seconds=60)
+        asyncio.run(ticker.tick())
+    told = {one.condition: one.params.get("escalated", "") for one in ward.store.picture.all(Alarm)}
+    assert told == {"no-flow": "next-nurse,charge-nurse,doctor", "timed-rule-failed": ""}
+    assert (ticker.state()["failing_rules"], len(seconds)) == (["tasks"], 3)

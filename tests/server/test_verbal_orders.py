@@ -14,7 +14,7 @@ import pytest
 from clinical.errors import ConflictError, NotFoundError, RefusedError
 from clinical.records import Alarm, Dose, Order
 from server.orders import service as orders
-from server.verbal_orders import service
+from server.verbal_orders import resuscitation, service
 from server.verbal_orders.service import Spoken
 from tests.server.conftest import WardBench
 from tests.support.server_process import WardProcess
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.requirement("R-ORD-01"), pytest.mark.hazard("H-ORD-01"
 WARD_FILE = Path(__file__).parents[1] / "data" / "ward.toml"
 SPOKEN = Spoken(
     id="0198c0de-0001", patient_id="P-1001", prescriber="D30012", route="IV", emergency=True,
-    lines=(("KCL10", Dose(value=Decimal(10), unit="mL")),), witness="N20488",
+    lines=(("KCL10", Dose(value=Decimal(10), unit="mL")),), witness="N20488", witness_proven=True,
 )  # fmt: skip
 
 
@@ -47,7 +47,9 @@ def waiting(ward: WardBench) -> list[str]:
 
 @pytest.fixture
 def patient(ward: WardBench) -> WardBench:
+    """Somebody in bed 01, for whom a resuscitation was called just now."""
     ward.admit("1001", "01")
+    ward.store.write(lambda unit: resuscitation.change(unit, ward.site, "E-V1001", "begin", "N20713"))
     return ward
 
 
@@ -96,6 +98,17 @@ def test_what_cannot_be_an_order_is_refused_whole(
     with pytest.raises(error):
         take(patient, **changes)
     assert waiting(patient) == []
+
+
+@pytest.mark.requirement("R-ORD-05")
+@pytest.mark.hazard("H-ORD-03")
+def test_an_emergency_is_one_only_while_a_resuscitation_lasts(patient: WardBench) -> None:
+    patient.clock.move(minutes=30)
+    assert take(patient).verbal is not None
+    patient.clock.move(minutes=1)
+    with pytest.raises(ConflictError, match="call the resuscitation first"):
+        take(patient, id="0198c0de-0002")
+    assert take(patient, id="0198c0de-0003", emergency=False).verbal is not None
 
 
 def test_only_an_order_by_word_of_mouth_is_signed_here(patient: WardBench) -> None:

@@ -71,6 +71,7 @@ def test_only_nurses_issue_and_only_for_a_stay_that_goes_on(ward: Any) -> None:
     with pytest.raises(NotFoundError):
         issue(ward, stay="E-V9")
     ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001"))
+    ward.off()
     with pytest.raises(ConflictError):
         issue(ward)
     assert active(ward.store) == ["1"]
@@ -82,6 +83,7 @@ def test_a_serial_is_never_used_again_for_a_patient_who_comes_back(any_ward: Any
     any_ward.admit("1001", "01")
     issue(any_ward)
     any_ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001"))
+    any_ward.off()
     any_ward.clock.move(hours=25)
     any_ward.store.write(lambda unit: tidy(unit, timedelta(hours=1)))
     assert any_ward.store.picture.get(Patient, "P-1001") is None

@@ -23,8 +23,9 @@ from clinical.bedside_check.model import (
     Verdict,
     Word,
 )
+from clinical.chart_records import CriticalValue
 from clinical.errors import RefusedError, UnavailableError
-from clinical.exchange import Changes, CheckAnswer, Event, Lease, Outcome, Ward
+from clinical.exchange import Changes, Charted, CheckAnswer, Event, Lease, Outcome, Ward
 from clinical.identifiers import hospital
 from clinical.policy import SitePolicy
 from clinical.records import (
@@ -54,7 +55,7 @@ from clinical.records import (
 )
 from pda_app.adapters.local_store import EncryptedStore
 from pda_app.adapters.sealing import PinCost, stretch
-from pda_app.ports import CalledValue, Cue, ObservedSet, Ports, Read, SecondPin, SignedIn, Verifier
+from pda_app.ports import Cue, Ports, Read, SecondPin, SignedIn, Verifier
 from pda_app.presenters.app import App
 from pda_app.settings import HandheldSettings, Look, Security, Server
 
@@ -346,6 +347,7 @@ class FakeServer:
     silent: bool = False
     gone: bool = False
     sessions_valid: bool = True
+    refusal: str = "session"  # with which code an invalid session is refused
     cursor: int = 1
     epoch: str = "epoch-1"
     events: dict[str, Event] = field(default_factory=dict)
@@ -354,8 +356,8 @@ class FakeServer:
     checks: list[CheckRequest] = field(default_factory=list)
     sign_ins: int = 0
     confirmed: list[SecondPin] = field(default_factory=list)
-    charted: dict[str, tuple[str, ObservedSet]] = field(default_factory=dict)
-    called: dict[str, CalledValue] = field(default_factory=dict)
+    charted: dict[str, Charted] = field(default_factory=dict)  # sets of observations
+    called: dict[str, CriticalValue] = field(default_factory=dict)
     verifier_life: timedelta = timedelta(hours=12)
     clock_offset_s: float = 0.0
 
@@ -392,7 +394,7 @@ class FakeApi:
         if self.server.gone:
             raise RefusedError("device-wiped", "gone")
         if signed and not (self.token and self.server.sessions_valid):
-            raise RefusedError("session", "sign in first")
+            raise RefusedError(self.server.refusal, "sign in first")
 
     async def sign_in(self, badge: str, pin: str, handheld: str) -> SignedIn:
         del handheld
@@ -485,16 +487,12 @@ class FakeApi:
         if event.id in self.server.events:
             return Outcome(event_id=event.id, status="replayed")
         self.server.events[event.id] = event
+        if isinstance(event, Charted) and event.observed is not None:
+            self.server.charted[event.id] = event
+        if isinstance(event, Charted) and event.critical is not None:
+            self.server.called[event.id] = event.critical
         planned = self.server.outcomes.get(event.type, Outcome(event_id="", status="accepted"))
         return replace(planned, event_id=event.id)
-
-    async def chart(self, encounter_id: str, observed: ObservedSet) -> None:
-        await self._reach()
-        self.server.charted.setdefault(observed.id, (encounter_id, observed))
-
-    async def call_in(self, called: CalledValue) -> None:
-        await self._reach()
-        self.server.called.setdefault(called.id, called)
 
     async def close(self) -> None:
         self.token = ""

@@ -42,10 +42,10 @@ VITALS = s.FormState(
     secondary=s.Button(text=Msg("form.clear")), primary=s.Button(text=Msg("vitals.record"), enabled=False, missing=Msg("vitals.correct")),
 )  # fmt: skip
 VITALS_OFFLINE = replace(
-    VITALS, notice=Msg.of("form.offline-kept", time="09:31"), notice_tone=Tone.WARN,
+    VITALS, notice=Msg.of("form.not-saved", why=Msg("error.store-troubled")), notice_tone=Tone.BAD,
     score=s.ScoreView(number="--", word=Msg("vitals.no-score"), detail=Msg.of("vitals.lacking", list=t("呼吸、意识", "Resp, consciousness")), tone=Tone.PLAIN),
     numbers=tuple(replace(one, error="", number="70" if one.error else one.number) for one in VITALS.numbers),
-    primary=s.Button(text=Msg("vitals.record"), enabled=False, missing=Msg("form.needs-network")),
+    primary=s.Button(text=Msg("vitals.record"), enabled=True),
 )  # fmt: skip
 FLUIDS = s.FormState(
     kind="fluids", banner=BANNER, allergy=ALLERGY, tabs=tabs("fluids"),

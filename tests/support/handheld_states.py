@@ -217,8 +217,9 @@ WARD_MISSING = s.WardState(
 )  # fmt: skip
 
 PATIENT = s.PatientState(
-    banner=BANNER, allergy=ALLERGY,
+    banner=BANNER, allergy=ALLERGY, resuscitation=s.Msg("resuscitation.end"),
     chips=(
+        s.Chip(text=s.Msg.of("resuscitation.until", time="10:12"), tone=Tone.BAD),
         s.Chip(text=t("一级护理", "Care level 1")), s.Chip(text=t("跌倒 Morse 55", "Fall, Morse 55"), tone=Tone.LOW, icon="fall"),
         s.Chip(text=t("压疮 15", "Pressure 15"), tone=Tone.LOW, icon="pressure"),
     ),

@@ -7,12 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from server.his.port import (
-    Applied,
-    HospitalFact,
-    MessageState,
-    StoredMessage,
-)
+from server.his.intake import REUSED, SETTLED, Case
+from server.his.port import Applied, HospitalFact, MessageState, Outcome, StoredMessage
 
 WORKLIST = {MessageState.ERROR, MessageState.REJECTED}
 
@@ -24,19 +20,19 @@ class MemoryMessages:
         self.rows: list[StoredMessage] = []
         self._lock = threading.Lock()
 
-    def receive(self, message: StoredMessage) -> StoredMessage:
-        with self._lock:
-            for row in self.rows:
-                key = (row.direction, row.sender, row.control_id)
-                if message.control_id and key == ("in", message.sender, message.control_id):
-                    return row
-            self.rows.append(message)
-            return message
+    def stored(self, message: StoredMessage) -> StoredMessage | None:
+        for row in self.rows:
+            key = (row.direction, row.sender, row.control_id)
+            if message.control_id and key == ("in", message.sender, message.control_id):
+                return row
+        return None
 
-    def settle(
-        self, message_id: str, *, state: MessageState, ack: bytes, error_code: str = "", detail: str = ""
-    ) -> None:
-        self._change(message_id, state=state, ack=ack, error_code=error_code, detail=detail)
+    def take_in(self, message: StoredMessage, outcome: Outcome) -> None:
+        with self._lock:
+            values = {name: getattr(outcome, name) for name in ("state", "ack", "error_code", "detail")}
+            settled = replace(message, **values)
+            kept = [settled if row.id == message.id else row for row in self.rows]
+            self.rows = kept if settled in kept else [*kept, settled]
 
     def enqueue(self, message: StoredMessage) -> bool:
         with self._lock:
@@ -87,6 +83,33 @@ class MemoryMessages:
                 replace(row, **values) if row.id == message_id else row  # type: ignore[arg-type]
                 for row in self.rows
             ]
+
+
+class MemoryIntake:
+    """server.his.port.Intake over a list and facts that are only remembered."""
+
+    def __init__(self, facts: RememberedFacts, store: MemoryMessages) -> None:
+        self.facts, self.store = facts, store
+
+    def take(self, case: Case) -> bytes:
+        message = case.message
+        before = self.store.stored(message)
+        if before is not None and not case.is_same(before.raw):
+            message = replace(message, control_id="")
+            outcome = case.conclude(Applied(ok=False, code=REUSED))
+        elif before is not None and before.state in SETTLED:
+            return before.ack
+        else:
+            message = before or message
+            outcome = case.conclude(self._apply(case))
+        self.store.take_in(message, outcome)
+        return outcome.ack
+
+    def _apply(self, case: Case) -> Applied:
+        try:
+            return self.facts.apply_all(case.facts) if case.facts else Applied(ok=True)
+        except ValueError:
+            return Applied(ok=False, code="internal")
 
 
 class RememberedFacts:

@@ -13,11 +13,14 @@ from pda_app.widgets.base import Dot, IconButton, Surface, Touch
 from tests.support.kivy_driver import Box, box_of, clip_of, ink_of, visible
 
 SLACK = 1.5
+Inked = tuple[Label, Box]
+"""A label and where its ink is."""
 
 
 def faults(root: Widget) -> list[str]:
     """Everything wrong below ``root``: small targets, clipped text, texts that touch each other."""
-    return [*small_targets(root), *clipped(root), *overlapping(root)]
+    inked = list(labels(root))  # reading the ink takes most of the time, so it is read once
+    return [*small_targets(root), *clipped(root, inked), *overlapping(inked)]
 
 
 def small_targets(root: Widget) -> list[str]:
@@ -30,7 +33,7 @@ def small_targets(root: Widget) -> list[str]:
     ]
 
 
-def labels(root: Widget) -> Iterator[tuple[Label, Box]]:
+def labels(root: Widget) -> Iterator[Inked]:
     """Every label that draws something, with where its ink is."""
     for widget in root.walk(restrict=True):
         if isinstance(widget, Label) and visible(widget):
@@ -39,10 +42,10 @@ def labels(root: Widget) -> Iterator[tuple[Label, Box]]:
                 yield widget, ink
 
 
-def clipped(root: Widget) -> list[str]:
+def clipped(root: Widget, inked: list[Inked]) -> list[str]:
     """Texts whose ink leaves the panel they stand on, or the window."""
     found = []
-    for label, ink in labels(root):
+    for label, ink in inked:
         home, scroll = _panel(label), clip_of(label)
         frame = box_of(home) if home is not None else box_of(root)
         if home is None and scroll is not None:  # scrolling moves it up and down, never sideways
@@ -54,11 +57,11 @@ def clipped(root: Widget) -> list[str]:
     return found
 
 
-def overlapping(root: Widget) -> list[str]:
+def overlapping(inked: list[Inked]) -> list[str]:
     """Pairs of texts whose ink touches."""
-    seen: list[tuple[Label, Box]] = []
+    seen: list[Inked] = []
     found = []
-    for label, ink in labels(root):
+    for label, ink in inked:
         if isinstance(label.parent, Dot):
             continue  # a count lies on its icon on purpose
         clip = clip_of(label)

@@ -146,6 +146,15 @@ class Books:
         )  # fmt: skip
 
 
+def orders_told(raw: Raw) -> Iterator[tuple[datetime, str, str]]:
+    """When the hospital said what of which order: time, control code and number."""
+    for message in raw.messages:
+        for line in message.raw.decode().split("\r"):
+            if line.startswith("ORC|"):
+                fields = line.split("|")
+                yield message.at, fields[1], fields[2].split("^")[0]
+
+
 def _new(found: dict[str, list[str]], placer: str, mrn: str) -> OrderBook:
     timing, give = found["TQ1"], found["RXE"]
     times = tuple(timing[4].split("~")) if timing[3] == "QID" else ()

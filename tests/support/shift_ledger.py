@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from tests.support.shift_books import Books, OrderBook
+from tests.support.shift_books import Books, OrderBook, orders_told
 from tests.support.shift_nodes import DROPS, Said
 from tests.support.shift_play import Raw
 
@@ -279,6 +279,7 @@ def _alarms(raw: Raw, store: Store, ledger: Ledger) -> None:
     begun = heard["alarm-start"].keys() - {one["id"] for one in store.facts("alarms")}
     ledger.problems += [f"alarm {one}: began and is not in the store" for one in begun]
     _consequences(raw, store, ledger)
+    _running_bags(raw, store, ledger)
 
 
 _ACTIONS = ("alarm-start", "alarm-escalate", "alarm-acknowledge", "alarm-end")
@@ -302,6 +303,28 @@ def _consequences(raw: Raw, store: Store, ledger: Ledger) -> None:
     )  # a killed broker may repeat what it kept last: a node's old "offline" before its newer word
     ledger.same("alarms for silent nodes", silent.elements(), (heard - again).elements())
     ledger.count("  repeated by a killed broker", again.total())
+
+
+def _running_bags(raw: Raw, store: Store, ledger: Ledger) -> None:
+    """An order that was stopped, or given another rate, while its bag ran; what was set then."""
+    ends = {act.infusion: act.at for act in raw.acts if act.did in {"completed", "stopped-early"}}
+    begun = [act for act in raw.acts if act.did == "started"]
+    wanted = []
+    for at, control, placer in orders_told(raw):
+        ran = [
+            act for act in begun if act.placer == placer and act.at <= at < ends.get(act.infusion, raw.end)
+        ]
+        name = {"DC": "infusion-order-ended", "CA": "infusion-order-ended", "XO": "infusion-rate-changed"}
+        wanted += [(name[control], act.infusion) for act in ran if control in name]
+    found = [
+        (one["condition"], one["infusion_id"])
+        for one in store.facts("alarms")
+        if one["condition"] in {"infusion-order-ended", "infusion-rate-changed"}
+    ]
+    ledger.same("alarms for bags against their orders", wanted, found)
+    rates = {one["id"]: float(one["rate_ml_h"]) for one in store.facts("infusions")}
+    set_to = [(act.infusion, float(act.saw)) for act in raw.acts if act.did == "rate-set"]
+    ledger.same("rates set at the bedside", set_to, [(one, rates.get(one)) for one, _ in set_to])
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -29,7 +29,7 @@ DROPS, SPO2, PULSE = "MDCX_DROP_COUNT", "MDC_PULS_OXIM_SAT_O2", "MDC_PULS_OXIM_P
 
 @dataclass(slots=True)
 class Drip:
-    """A bag that hangs: so many drops a minute since it was opened."""
+    """A bag that hangs: so many drops a minute since it was opened, or since the clamp was turned."""
 
     infusion: str
     device: str
@@ -38,11 +38,20 @@ class Drip:
     gtt_min: float
     opened: datetime
     drops: int = 0
+    before: float = 0.0  # drops that fell before the clamp was turned
+    turned: datetime | None = None
 
     def count(self, at: datetime) -> int:
         """Drops since the bag was opened."""
-        self.drops = int((at - self.opened).total_seconds() / 60 * self.gtt_min)
+        self.drops = int(self._fallen(at))
         return self.drops
+
+    def turn(self, gtt_min: float, at: datetime) -> None:
+        """Turn the clamp to another rate."""
+        self.before, self.turned, self.gtt_min = self._fallen(at), at, gtt_min
+
+    def _fallen(self, at: datetime) -> float:
+        return self.before + (at - (self.turned or self.opened)).total_seconds() / 60 * self.gtt_min
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

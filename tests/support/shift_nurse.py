@@ -294,6 +294,19 @@ class Nurse:
         did = "completed" if mode == "complete" else "stopped-early"
         self._note(did, mrn, placer, slot, infusion=infusion)
 
+    async def set_rate(self, mrn: str, placer: str, slot: datetime, infusion: str, rate: str) -> None:
+        """Turn the clamp to the new rate that was ordered, and say so."""
+        await self._round(infusion)
+        rounds = self.app.round
+        rounds.secondary()
+        rounds.mode("rate")
+        assert rounds.state.sheet is not None
+        assert rounds.state.sheet.record.enabled, self.sees()
+        rounds.finish()
+        await self.app.settle()
+        await self.synced()
+        self._note("rate-set", mrn, placer, slot, infusion=infusion, saw=rate)
+
     async def patrol(self, mrn: str, placer: str, slot: datetime, infusion: str) -> None:
         """Look at a bag: the site is well."""
         await self._round(infusion)

@@ -106,7 +106,7 @@ class Player:
             steps: dict[str, Callable[[Step], Awaitable[None]]] = {
                 "prepare": self._prepare, "start": self._start, "finish": self._finish,
                 "stop-early": self._finish, "patrol": self._patrol, "race": self._race,
-                "old-label": self._old_label,
+                "old-label": self._old_label, "set-rate": self._set_rate,
             }  # fmt: skip
             if step.do in steps:
                 await steps[step.do](step)
@@ -121,6 +121,8 @@ class Player:
         said = step.said
         if step.do in {"admit", "move", "discharge"}:
             self.ward.bedside.move(step.mrn, said.get("bed", ""))
+            if step.do != "admit":
+                await self._off(step.mrn)
         elif step.do.startswith("order"):
             slot = self.clock.at(float(said["due"]))
             self.orders[step.placer] = _Drug(
@@ -128,6 +130,14 @@ class Player:
             )
         elif step.do == "change-drip":
             self.orders[step.placer].rate = float(said["rate"])
+
+    async def _off(self, mrn: str) -> None:
+        """The nurse at the bed says that what was mounted there is off; most beds have nothing mounted."""
+        client = await self._client(CHECKER)
+        answer = await client.post(
+            f"/encounters/E-V{mrn}/leave-confirm", json={"at": self.clock().isoformat()}
+        )
+        assert answer.is_success or answer.json()["code"] == "nothing-to-release", answer.text
 
     # ---- the nurses
     def _nurse(self, step: Step) -> Nurse:
@@ -172,7 +182,9 @@ class Player:
         order = self.orders[step.placer]
         task = task_id(f"O-{step.placer}", order.slot)
         bag = await self._post(NURSES[1], f"/tasks/{task}/bags")
-        await self._post(CHECKER, f"/bags/{bag['id']}/check")
+        for made in ("laid", "prepared"):
+            await self._post(NURSES[1], f"/bags/{bag['id']}/{made}")
+        await self._post(CHECKER, f"/bags/{bag['id']}/check", {"unscanned": "no-code"})
         order.old_bag, order.bag = order.bag, bag["id"]
 
     async def _old_label(self, step: Step) -> None:
@@ -199,6 +211,12 @@ class Player:
         await self._nurse(step).finish(step.mrn, step.placer, order.slot, order.infusion, mode)
         self._sensors.append(int(drip.device.split("-")[-2], 16))
 
+    async def _set_rate(self, step: Step) -> None:
+        order = self.orders[step.placer]
+        rate = f"{order.rate:g}"
+        await self._nurse(step).set_rate(step.mrn, step.placer, order.slot, order.infusion, rate)
+        self.ward.bedside.drips[step.placer].turn(order.rate * DROPS_PER_ML / 60, self.clock())
+
     async def _patrol(self, step: Step) -> None:
         order = self.orders[step.placer]
         await self._nurse(step).patrol(step.mrn, step.placer, order.slot, order.infusion)
@@ -208,7 +226,13 @@ class Player:
             await nurse.synced()
             await nurse.answer_alarms()
 
-    async def _post(self, badge: str, path: str) -> dict[str, Any]:
+    async def _post(self, badge: str, path: str, said: dict[str, str] | None = None) -> dict[str, Any]:
+        answer = await (await self._client(badge)).post(path, json=said)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def _client(self, badge: str) -> httpx2.AsyncClient:
         client = self._clients.get(badge)
         if client is None:
             client = self._clients[badge] = httpx2.AsyncClient(
@@ -217,10 +241,7 @@ class Player:
             body = {"badge": badge, "pin": self.ward.pins[badge], "handheld": "station"}
             token = (await client.post("/sessions", json=body)).json()["token"]
             client.headers["Authorization"] = f"Bearer {token}"
-        answer = await client.post(path)
-        assert answer.is_success, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
+        return client
 
     # ---- trouble
     async def _trouble(self, step: Step) -> None:

@@ -157,9 +157,18 @@ class ScenarioWriter:
                 self._move_in_an_outage(patient, due)
             if number == 2:
                 self._occlusion(patient, placer, due + 5)
+            if number == 4:
+                self._another_rate(patient, placer, due, nurse)
             if number == 3:
                 self._add(due + 8.6, "patrol", patient.mrn, placer, nurse=nurse)
             self._add(end + 0.6, "finish", patient.mrn, placer, nurse=nurse)
+
+    def _another_rate(self, patient: _Patient, placer: str, due: float, nurse: str) -> None:
+        """A doctor orders another rate while the bag runs; the nurse turns the clamp when she is told."""
+        self._add(
+            due + 6.2, "change-drip", patient.mrn, placer, bag="NS100", volume="100", rate="150", due=str(due)
+        )
+        self._add(due + 8.8, "set-rate", patient.mrn, placer, nurse=nurse)
 
     def _move_in_an_outage(self, patient: _Patient, due: float) -> None:
         """The node goes silent, the patient moves with a running drip, the backlog follows."""

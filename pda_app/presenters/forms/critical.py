@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from clinical.chart_records import CriticalValue
+from clinical.exchange import Charted
 from clinical.records import Practitioner
-from pda_app.ports import CalledValue
 from pda_app.presenters import measures, words
 from pda_app.presenters.care import plan
 from pda_app.presenters.desk import Desk
-from pda_app.presenters.forms.sheet import Sheet, save_button
+from pda_app.presenters.forms.sheet import Sheet, save_button, written
 from pda_app.presenters.states import (
     Choice,
     FormState,
@@ -29,9 +29,9 @@ TESTS: dict[str, str] = {
 
 
 class CriticalForm:
-    """The form of a critical value; the server alone takes it in: a doctor must hear of it now."""
+    """The form of a critical value; it is an event of the outbox, and alarms once the server has it."""
 
-    needs_network = True
+    offline_notice: Text = Msg("critical.offline")
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -82,18 +82,21 @@ class CriticalForm:
         )
 
     async def save(self, sheet: Sheet) -> None:
-        """Hand it to the server, which alarms until a doctor has answered."""
+        """Put it into the outbox; the server alarms until a doctor has answered."""
         test = sheet.choice("test")
-        called = CalledValue(
-            id=sheet.id,
+        base = written(self._desk, sheet)
+        critical = CriticalValue(
+            id=base["id"],
             patient_id=sheet.patient_id,
             test=sheet.text("test").strip() if test == "other" else test,
             value=sheet.text("value"),
             unit=TESTS.get(test, ""),
             reported_by=sheet.text("from").strip(),
+            received_by=base["operator"],
+            received_at=base["at"],
             doctor=sheet.choice("doctor"),
         )
-        await self._desk.sync.call(lambda api: api.call_in(called))
+        await self._desk.sync.record(Charted(**base, critical=critical))
 
     def _gap(self, sheet: Sheet) -> Text:
         """What is still to be heard."""

@@ -1,8 +1,7 @@
 """The page of forms: which one is open, what is kept of each, and saving it.
 
-Intake and output is an event of the outbox and is saved without network. Vital signs and critical values are
-taken by the server alone: without network the page says so, keeps what was entered with the time it was
-found at, and saves it with one touch when the server is back. A sheet stays until it was saved.
+Each is an event of the outbox with the time it was found at, and is saved without network. A critical value
+then says that nobody is told before the network is back. A sheet stays until it was saved.
 """
 
 from __future__ import annotations
@@ -94,14 +93,12 @@ class Forms(Observable[FormState]):
             self._set(FormState())
             return
         drawn = form.draw(self._sheet)
-        offline = form.needs_network and not desk.sync.link.online
+        warns = "" if desk.sync.link.sends else form.offline_notice
         primary = drawn.primary
         if self._busy:
             primary = replace(primary, enabled=False, busy=True, missing=Msg("form.saving"))
-        elif offline and primary.enabled:
-            primary = replace(primary, enabled=False, missing=Msg("form.needs-network"))
         clear = Button() if self._sheet.is_empty or self._busy else Button(text=Msg("form.clear"))
-        tone = Tone.BAD if self._trouble else Tone.WARN if offline else drawn.notice_tone
+        tone = Tone.BAD if self._trouble else Tone.WARN if warns else drawn.notice_tone
         self._set(
             replace(
                 drawn,
@@ -111,7 +108,7 @@ class Forms(Observable[FormState]):
                 tabs=tuple(
                     Choice(id=one, text=Msg(f"form.{one}"), selected=one == self._kind) for one in KINDS
                 ),
-                notice=self._trouble or self._notice(offline=offline) or drawn.notice,
+                notice=self._trouble or warns or drawn.notice,
                 notice_tone=tone,
                 secondary=clear,
                 primary=replace(primary, tone=Tone.ACT),
@@ -126,14 +123,6 @@ class Forms(Observable[FormState]):
     def _key(self, kind: str, patient_id: str) -> tuple[str, str, str]:
         session = self._desk.session
         return (session.practitioner.id if session is not None else "", kind, patient_id)
-
-    def _notice(self, *, offline: bool) -> Text:
-        if not offline:
-            return ""
-        since = self._sheet.at
-        if since is None:
-            return Msg("form.offline")
-        return Msg.of("form.offline-kept", time=self._desk.hhmm(since))
 
     def _change(self, sheet: Sheet) -> None:
         if self._busy or not self._patient_id:
@@ -159,6 +148,6 @@ class Forms(Observable[FormState]):
             self._busy = False
             self.refresh()
         self._sheets.pop(key, None)
-        self._desk.cue(Cue.RECORDED if self._desk.sync.link.online else Cue.QUEUED)
+        self._desk.cue(Cue.RECORDED if self._desk.sync.link.sends else Cue.QUEUED)
         self._desk.toast(self._desk.recorded_text(), Tone.OK)
         self.refresh()

@@ -28,7 +28,7 @@ _SHOWN = 4
 class FluidsForm:
     """The form of amounts; each is an event of the outbox."""
 
-    needs_network = False
+    offline_notice: Text = ""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from pda_app.presenters.desk import Desk, EventBase
 from pda_app.presenters.states import Button, FormState, Text
 
 
@@ -47,7 +48,8 @@ class Sheet:
 class Form(Protocol):
     """One kind of form."""
 
-    needs_network: bool
+    offline_notice: Text
+    """What must be known without network; empty when it makes no difference to the patient."""
 
     def draw(self, sheet: Sheet) -> FormState:
         """Everything below the banner, with the primary button as it would be with network."""
@@ -57,9 +59,15 @@ class Form(Protocol):
         """Write it down.
 
         Raises:
-            WardlinkError: It was not saved; the sheet stays.
+            WardlinkError: It could not be written on this handheld; the sheet stays.
         """
         ...
+
+
+def written(desk: Desk, sheet: Sheet) -> EventBase:
+    """Make the fields of an event of a sheet: its own id, and the time at which it was found."""
+    base = desk.event_base()
+    return EventBase(**(base | {"id": sheet.id or base["id"], "at": sheet.at or base["at"]}))
 
 
 def save_button(text: Text, missing: Text) -> Button:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from clinical.chart_records import Observed, ObservedSet
 from clinical.codes import CODES
 from clinical.errors import NotFoundError
+from clinical.exchange import Charted
 from clinical.records import Observation, Patient, age_years
 from clinical.scores.model import Score
 from clinical.scores.news2 import MAX_AGE_MIN, news2
-from pda_app.ports import Observed, ObservedSet
 from pda_app.presenters import measures, words
 from pda_app.presenters.care import plan
 from pda_app.presenters.desk import Desk
-from pda_app.presenters.forms.sheet import Sheet, save_button
+from pda_app.presenters.forms.sheet import Sheet, save_button, written
 from pda_app.presenters.states import FormState, Msg, NumberLine, ScoreView, Text, Tone
 
 FIELDS = ("temperature", "pulse", "respiration", "saturation", "systolic", "diastolic")
@@ -29,9 +30,9 @@ _TONES = {"low": Tone.OK, "low_medium": Tone.WARN, "medium": Tone.WARN, "high": 
 
 
 class VitalsForm:
-    """The form of vital signs; the ward server alone keeps them."""
+    """The form of vital signs; a set is one event of the outbox."""
 
-    needs_network = True
+    offline_notice: Text = ""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -53,13 +54,12 @@ class VitalsForm:
         )  # fmt: skip
 
     async def save(self, sheet: Sheet) -> None:
-        """Send what was entered, at the time it was found."""
+        """Put what was entered into the outbox, at the time it was found."""
         stay = words.encounter_of(self._desk.book, sheet.patient_id)
         if stay is None:
             raise NotFoundError("encounter", "this stay is not known; refresh the ward")
-        at = sheet.at or self._desk.now()
-        observed = ObservedSet(id=sheet.id, at=at, values=self._values(sheet))
-        await self._desk.sync.call(lambda api: api.chart(stay.id, observed))
+        observed = ObservedSet(encounter_id=stay.id, values=self._values(sheet))
+        await self._desk.sync.record(Charted(**written(self._desk, sheet), observed=observed))
 
     def _values(self, sheet: Sheet) -> tuple[Observed, ...]:
         found = []

@@ -30,6 +30,7 @@ class Connection(StrEnum):
     TRYING = "trying"
     ONLINE = "online"
     OFFLINE = "offline"
+    FAULT = "fault"  # the server answers, and has a fault
     ATTENTION = "attention"
 
 
@@ -43,6 +44,7 @@ class StatusBar:
     connection: Connection = Connection.OFFLINE
     data_at: Text = ""  # how old the picture is
     clock: Text = ""  # the handheld's clock is wrong; empty when right
+    fault: Text = ""  # the server has a fault; empty when it has none
     sound: Text = ""  # this handheld cannot be heard; empty when it can
     battery_percent: int | None = None
     time: str = ""

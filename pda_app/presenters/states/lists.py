@@ -153,5 +153,7 @@ class PatientState:
     vitals_note: Text = ""
     infusions: tuple[InfusionLine, ...] = ()
     tasks: tuple[TaskRow, ...] = ()
+    resuscitation: Text = ""  # what its button says; empty for whoever may not call one
+    release: Text = ""  # what the button says that confirms devices as off; empty while none waits
     empty: Text = ""  # why there is no patient
     picture: Picture = Picture.HERE

@@ -1,5 +1,5 @@
 /** Which alarms there are to show, in which order, in which words, and when the audio pause ends. Pure but for the texts. */
-import { knows, text } from "./i18n.js";
+import { knows, label, text } from "./i18n.js";
 import { PARAMETERS, UNITS } from "./parameters.js";
 import { elapsed, mayShow, number } from "./present.js";
 import { millis } from "./protocol.js";
@@ -56,7 +56,7 @@ export function describe(alarm) {
   const subject = parameter ? text(`parameter.${parameter.name}`) : String(params.label ?? params.code ?? "");
   const key = `alarm.${alarm.condition}`;
   const name = knows(key) ? text(key, { subject }) : text("alarm.other", { condition: alarm.condition });
-  const where = alarm.bed ? "" : String(params.node ?? params.handheld ?? "");
+  const where = alarm.bed ? "" : String(params.node ?? params.handheld ?? label(params));
   const over = alarm.present ? "" : ` · ${text("alarm.over")}`;
   return { name: name.trim(), detail: `${detail(params)}${where}${over}` };
 }

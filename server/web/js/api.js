@@ -34,6 +34,18 @@ async function call(method, path, body, options = {}) {
 export const me = () => call("GET", "/me");
 export const health = () => call("GET", "/health", undefined, { timeoutMs: 3000 });
 export const openWithCode = (code) => call("POST", "/sessions/one-time", { code });
+/** Signs a person in with badge and password; the answer sets this screen's cookie. */
+export const signInWithPassword = (badge, password) => call("POST", "/sessions/web", { badge, password });
+
+/** Opens this screen's locked session again; `by` is "pin" or "password". */
+export const unlock = (secret, by) => call("POST", "/sessions/current/unlock", { secret, by });
+
+/** Sets a new PIN with the code from the ward's manager. */
+export const setPin = (badge, code, pin) => call("POST", "/pins", { badge, code, pin });
+
+/** Sets the password of who is signed in; the PIN proves that it is them. */
+export const setPassword = (pin, password) => call("POST", "/me/password", { pin, password });
+
 export const signOut = () => call("DELETE", "/sessions/current");
 export const acknowledge = (alarm) => call("POST", `/alarms/${encodeURIComponent(alarm)}/acknowledge`, {});
 

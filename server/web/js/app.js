@@ -55,6 +55,7 @@ class App {
     const session = await this.#session();
     if (session) this.enter(session);
     else this.showStart();
+    if (session?.locked) this.start.lock();
     await document.fonts.ready;
     document.body.dataset.ready = "yes";
   }
@@ -95,9 +96,11 @@ class App {
     this.worker.onmessage = (event) => this.#hear(event.data);
     for (const page of [this.pages.wall, this.pages.bed]) page.giveCanvas(this.worker);
     const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const ward = new URLSearchParams(location.search).get("ward"); // without one the server shows its first ward
-    const query = ward ? `?ward=${encodeURIComponent(ward)}` : "";
-    this.worker.postMessage({ do: "open", url: `${scheme}://${location.host}/ws/central${query}` });
+    const asked = new URLSearchParams(location.search);
+    const query = new URLSearchParams();
+    // Without a ward the server shows its first one; a screen's name makes the ward miss it when it falls silent.
+    for (const name of ["ward", "screen"]) if (asked.get(name)) query.set(name, asked.get(name));
+    this.worker.postMessage({ do: "open", url: `${scheme}://${location.host}/ws/central?${query}` });
   }
 
   #hear(message) {
@@ -105,13 +108,15 @@ class App {
     if (message.is === "link") {
       store.link = message;
       if (message.code === 4401 || message.code === 4403) this.#sessionOver();
+    } else if (message.is === "screen") {
+      this.shell.tell({ code: "screen-unknown" });
     } else if (message.is === "lanes") {
       store.lanes = message.lanes;
     } else {
       store.heard(message.now);
       if (message.is === "full") store.replace(message.state);
       if (message.is === "changes") store.apply(message.changes);
-      if (message.is !== "heard") this.worker.postMessage({ do: "took" });
+      this.worker.postMessage({ do: message.is === "heard" ? "alive" : "took" });
     }
     this.redraw();
   }
@@ -202,7 +207,8 @@ class App {
       this.store.acknowledgedHere(alarm.id);
       this.redraw();
     } catch (problem) {
-      this.shell.tell(problem);
+      if (problem.code === "session-locked") this.start.lock();
+      else this.shell.tell(problem);
     }
   }
 

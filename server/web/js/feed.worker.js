@@ -1,8 +1,8 @@
 /**
  * Owns the socket, the parsing and the waveform canvases, so that a busy page never delays them.
  *
- * From the page: {do: "open", url} · {do: "took"} · {do: "canvas", view, canvas} · {do: "layout", …} · {do: "retry"}.
- * To the page: {is: "full" | "changes" | "heard" | "link" | "lanes", …}.
+ * From the page: {do: "open", url} · {do: "took"} · {do: "alive"} · {do: "canvas", view, canvas} · {do: "layout", …} · {do: "retry"}.
+ * To the page: {is: "full" | "changes" | "heard" | "link" | "lanes" | "screen", …}.
  */
 import { LiveState, parseFrame } from "./protocol.js";
 import { Sweeps } from "./sweep.js";
@@ -58,7 +58,8 @@ function receiveState(message) {
     sweeps.describe(live.lanes);
     postMessage({ is: "lanes", lanes: live.lanes });
   }
-  if (full) postMessage({ is: "full", state: live.state, now, seq: live.seq });
+  if (message.t === "screen") postMessage({ is: "screen", known: message.known });
+  else if (full) postMessage({ is: "full", state: live.state, now, seq: live.seq });
   else if (changes.length) postMessage({ is: "changes", changes, now, seq: live.seq });
   else postMessage({ is: "heard", now });
   if (!counted) return;
@@ -105,6 +106,7 @@ const COMMANDS = {
     open();
   },
   took: acknowledgeStates,
+  alive: () => send({ t: "hb" }), // only the page says so: this worker goes on when the page hangs
   retry: () => {
     if (!socket && url) open();
   },

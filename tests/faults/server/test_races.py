@@ -44,7 +44,9 @@ def labelled_bag(ward: FaultWard, nurse: httpx2.Client, checker: httpx2.Client, 
     tasks = nurse.get("/wards/W1/changes").json()["facts"]["tasks"]
     task = next(one["id"] for one in tasks if one["order_id"] == f"O-R{number}")
     bag = nurse.post(f"/tasks/{task}/bags").raise_for_status().json()["id"]
-    checker.post(f"/bags/{bag}/check").raise_for_status()
+    for step in ("laid", "prepared"):
+        nurse.post(f"/bags/{bag}/{step}").raise_for_status()
+    checker.post(f"/bags/{bag}/check", json={"unscanned": "no-code"}).raise_for_status()
     return hospital.encode("bag", bag)
 
 

@@ -136,13 +136,14 @@ def test_vital_signs_show_their_score_while_they_are_typed_and_forms_change_by_a
         await glass.tap("CareChip", key="consciousness:A")
         assert glass.says("高危：急救小组")
         await glass.tap("StateButton", main=True)
+        await glass.rig.synced()
         assert len(glass.rig.server.charted) == 1
         await glass.tap("FormTab", key="fluids")
         await type_number(glass, "ml", "9")
         await glass.tap("CareChip", key="kind:urine")
         await glass.tap("StateButton", main=True)
         await glass.rig.synced()
-        assert glass.rig.api.sent(Charted)[0].fluid.kind == "urine"
+        assert glass.rig.api.sent(Charted)[-1].fluid.kind == "urine"
         assert glass.says("本班：入 0 · 出 9 · 差 -9 mL")
 
     run(driver, tmp_path, scenario)
@@ -164,6 +165,7 @@ def test_a_critical_value_is_read_back_from_big_letters(driver: Driver, tmp_path
         assert glass.says("请读给 Zhao 听")
         await glass.tap("ReadBackChip", act="choose")
         await glass.tap("StateButton", main=True)
+        await glass.rig.synced()
         (called,) = glass.rig.server.called.values()
         assert (called.value, called.reported_by) == ("6", "Zhao")
 

@@ -13,7 +13,7 @@ import pytest
 from broker.tls import client_context, server_context
 from server.his.reading import Site
 from server.his.receiver import Receiver
-from tests.support.hospital import MemoryMessages, RememberedFacts
+from tests.support.hospital import MemoryIntake, MemoryMessages, RememberedFacts
 from tests.support.pki import Pki
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "hl7"
@@ -84,7 +84,7 @@ def site() -> Site:
 def receiver(store: MemoryMessages, facts: RememberedFacts, site: Site) -> Receiver:
     numbers = itertools.count(1)
     return Receiver(
-        facts=facts, store=store, site=site, clock=lambda: NOW, new_id=lambda: f"W{next(numbers)}"
+        intake=MemoryIntake(facts, store), site=site, clock=lambda: NOW, new_id=lambda: f"W{next(numbers)}"
     )
 
 

@@ -19,6 +19,7 @@ from server.his.port import (
     MergePatients,
     MovePatient,
     Place,
+    SwapPatients,
     UpdatePatient,
 )
 from server.his.reading import Site
@@ -85,6 +86,15 @@ def test_a_move_names_both_beds_and_its_cancel_goes_back(message: Build) -> None
     assert (back.place.bed, back.cancels) == ("01", True)
 
 
+@pytest.mark.requirement("R-HIS-05")
+def test_a_swap_names_two_patients_and_the_bed_of_each(message: Build) -> None:
+    other = ("PID|1||P2^^^HOSP^MR", "PV1|1|I|W1^^02")
+    fact = only(message("ADT^A17", PID, PV1, *other))
+    assert isinstance(fact, SwapPatients)
+    assert (fact.mrn, fact.place.bed, fact.other_mrn, fact.other_place.bed) == ("P1", "01", "P2", "02")
+    assert refused(message("ADT^A17", PID, PV1)).code == "swap-needs-two"
+
+
 @pytest.mark.parametrize("event", ["A40", "A18"])
 def test_a_merge_names_the_number_that_stays_and_the_one_given_up(message: Build, event: str) -> None:
     fact = only(message(f"ADT^{event}", PID, "MRG|OLD^^^HOSP^MR"))
@@ -96,7 +106,7 @@ def test_a_merge_of_a_number_with_itself_is_refused(message: Build) -> None:
     assert refused(message("ADT^A40", PID, "MRG|P1^^^HOSP^MR")).code == "merge-with-itself"
 
 
-@pytest.mark.parametrize("event", ["A17", "A06", ""])
+@pytest.mark.parametrize("event", ["A24", "A06", ""])
 @pytest.mark.requirement("R-HIS-06")
 @pytest.mark.hazard("H-HIS-04")
 def test_an_event_that_would_move_patients_unseen_is_rejected(message: Build, event: str) -> None:

@@ -61,7 +61,7 @@ def test_files_are_sent_and_the_answers_come_back_as_json(
 ) -> None:
     good, bad = tmp_path / "good.hl7", tmp_path / "bad.hl7"
     good.write_bytes(admit())
-    bad.write_bytes(message("ORU^R01", control_id="C2", accept="AL", answer="AL"))
+    bad.write_bytes(message("SIU^S12", control_id="C2", accept="AL", answer="AL"))
     with listening(receiver.handle) as port:
         assert main(["his", "send", str(good), str(bad), "--to", f"127.0.0.1:{port}", "--json"]) == 0
     report = document(capsys)

@@ -9,7 +9,7 @@ import pytest
 from server.his.port import MessageState
 from server.his.receiver import Receiver
 from server.his.samples import load
-from tests.support.hospital import MemoryMessages, RememberedFacts
+from tests.support.hospital import MemoryIntake, MemoryMessages, RememberedFacts
 
 DEMO = Path(__file__).resolve().parents[3] / "deploy" / "demo" / "hl7"
 NOW = datetime(2026, 11, 25, 2, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ def mutated(raw: bytes, chance: random.Random) -> bytes:
 def check(raw: bytes) -> MessageState:
     """One message in a ward of its own: answered, settled, and applied wholly or not at all."""
     facts, store = RememberedFacts(), MemoryMessages()
-    frames = Receiver(facts=facts, store=store).handle(raw, "test")
+    frames = Receiver(intake=MemoryIntake(facts, store)).handle(raw, "test")
     (row,) = store.rows
     assert row.state is not MessageState.RECEIVED
     assert (row.state is MessageState.APPLIED) == bool(facts.applied)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import hl7
@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clinical.errors import UnavailableError
-from server.his.port import AdmitPatient, Applied, HospitalFact, MessageState, StoredMessage
+from server.his.intake import Case
+from server.his.port import AdmitPatient, Applied, MessageState
 from server.his.receiver import Receiver
-from tests.support.hospital import MemoryMessages, RememberedFacts
+from tests.support.hospital import MemoryIntake, MemoryMessages, RememberedFacts
 
 Build = Callable[..., bytes]
 
@@ -47,22 +48,6 @@ def test_the_answer_goes_back_to_the_sender_under_its_own_addresses(receiver: Re
 def test_the_answer_is_written_in_the_senders_characters(receiver: Receiver, admit: Build) -> None:
     (frame,) = receiver.handle(admit(charset="GB18030", codec="gb18030", sender="住院系统"), "")
     assert str(hl7.parse(frame.decode("gb18030"))["MSH"][0][5]) == "住院系统"
-
-
-def test_it_is_on_disk_before_it_is_applied_and_settled_before_it_is_answered(
-    receiver: Receiver, store: MemoryMessages, admit: Build
-) -> None:
-    seen: list[MessageState] = []
-
-    class Watching(RememberedFacts):
-        def apply_all(self, facts: Sequence[HospitalFact]) -> Applied:
-            self.applied += facts
-            seen.append(store.rows[0].state)
-            return Applied(ok=True)
-
-    frames = replace(receiver, facts=Watching()).handle(admit(), "")
-    assert seen == [MessageState.RECEIVED]
-    assert store.rows[0].ack == frames[0]
 
 
 @pytest.mark.requirement("R-HIS-04")
@@ -150,7 +135,7 @@ def test_an_unreadable_message_is_answered_with_its_own_control_id(receiver: Rec
     ("options", "code"),
     [
         ({"control_id": ""}, "101"), ({"version": "3.0"}, "203"), ({"processing": "X"}, "202"),
-        ({"kind": "ORU^R01"}, "200"), ({"kind": "RDE^O25"}, "201"), ({"kind": ""}, "101"),
+        ({"kind": "SIU^S12"}, "200"), ({"kind": "RDE^O25"}, "201"), ({"kind": ""}, "101"),
         ({"control_id": "C" * 200}, "102"),
     ],
 )  # fmt: skip
@@ -173,13 +158,14 @@ def test_a_fault_in_the_ward_is_answered_and_never_told_in_patient_words(
 
 
 def test_when_nothing_can_be_stored_the_sender_is_told_to_try_again(receiver: Receiver, admit: Build) -> None:
-    class Full(MemoryMessages):
-        def receive(self, message: StoredMessage) -> StoredMessage:
-            raise UnavailableError("store", f"no room for {len(message.raw)} bytes")
+    class Full:
+        def take(self, case: Case) -> bytes:
+            raise UnavailableError("store", f"no room for {len(case.message.raw)} bytes")
 
-    reply = answer(replace(receiver, store=Full()).handle(admit(), ""))
+    full = replace(receiver, intake=Full())
+    reply = answer(full.handle(admit(), ""))
     assert (str(reply["MSA"][0][1]), str(reply["ERR"][0][3][0][0])) == ("AE", "206")
-    assert verdict(replace(receiver, store=Full()).handle(b"junk", "")) == "AR"
+    assert verdict(full.handle(b"junk", "")) == "AR"
 
 
 def test_an_answer_is_kept_and_never_answered(
@@ -215,7 +201,7 @@ def test_enhanced_mode_gives_exactly_the_answers_that_were_asked_for(
 @pytest.mark.parametrize(
     ("kind", "accept", "application", "codes"),
     [
-        ("ORU^R01", "AL", "AL", ["CR", "AR"]), ("ORU^R01", "ER", "NE", ["CR"]),
+        ("SIU^S12", "AL", "AL", ["CR", "AR"]), ("SIU^S12", "ER", "NE", ["CR"]),
         ("ADT^A02", "AL", "ER", ["CA", "AE"]), ("ADT^A02", "AL", "NE", ["CA"]),
     ],
 )  # fmt: skip
@@ -249,7 +235,7 @@ def test_mutated_messages_are_always_answered_and_never_half_applied(
         begin = min(at, len(raw))
         raw[begin : begin + cut] = new
     facts, store = RememberedFacts(), MemoryMessages()
-    frames = Receiver(facts=facts, store=store).handle(bytes(raw), "")
+    frames = Receiver(intake=MemoryIntake(facts, store)).handle(bytes(raw), "")
     (row,) = store.rows
     assert row.state is not MessageState.RECEIVED
     assert (row.state is MessageState.APPLIED) == bool(facts.applied)

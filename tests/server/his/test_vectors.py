@@ -9,8 +9,12 @@ from server.his.message import parse
 from server.his.port import (
     AdmitPatient,
     DischargePatient,
+    GatewayAlive,
     MovePatient,
     Place,
+    ReportAlert,
+    ReportMeasurements,
+    ReportResults,
     UpdatePatient,
 )
 from server.his.reading import Site
@@ -31,6 +35,21 @@ EXPECTED: dict[str, tuple[object, ...]] = {
     "orm_o01_lab_order.hl7": ("AR", "not-a-drug-order"),
     "rde_o11_antibiotic.hl7": ("AE", "field-form"),  # a unit stands in RXE-4
     "rde_o11_sodium.hl7": ("AE", "field-missing"),  # no route
+    "oru_r01_glucose.hl7": (ReportResults,),
+    "oru_r01_vitals_news.hl7": (ReportMeasurements,),
+    "oru_r01_benevision.hl7": (ReportMeasurements,),
+    "oru_r01_philips_local_codes.hl7": (ReportMeasurements,),
+    "pcd01_monitor_periodic.hl7": (ReportMeasurements,),
+    "pcd01_nibp_episodic.hl7": (ReportMeasurements,),
+    "pcd01_pump_status.hl7": (),  # its eight segments hold a state and no number
+    "pcd10_delivery_start.hl7": (ReportMeasurements,),
+    "pcd04_advisory.hl7": (ReportAlert,),
+    "pcd04_ge_hypertension_advisory.hl7": (ReportAlert,),
+    "pcd04_occlusion_end.hl7": (ReportAlert,),
+    "pcd04_occlusion_start.hl7": (ReportAlert,),
+    "pcd04_sensor_disconnected.hl7": (ReportAlert,),
+    "pcd04_spo2_low_start.hl7": (ReportAlert,),
+    "pcd04_watchdog.hl7": (GatewayAlive,),
     "ack_r40_ca.hl7": ("AE", "field-missing"),
     "pcd05_ora_r41_delivered.hl7": ("AR", "processing-id"),
     "ras_o17_administration.hl7": ("AE", "charset-mismatch"),  # UTF-8 under ISO IR87

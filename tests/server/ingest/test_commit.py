@@ -110,6 +110,7 @@ def test_history_measured_before_a_transfer_goes_to_the_patient_who_lay_there_th
 def test_a_time_that_may_lie_on_either_side_of_an_association_waits_for_a_person(line: Line) -> None:
     released = line.ward.clock.move(minutes=30)
     assert line.ward.hospital.apply(DischargePatient(mrn="1001", visit_number="V1001", at=released)).ok
+    line.ward.off()
     unsure = Clock(state="holdover", uncertainty_ms=60_000)
     line.write(
         line.reading(released - timedelta(seconds=30), clock=unsure),

@@ -86,6 +86,20 @@ def test_missing_and_invalid_values_and_codes_nobody_measured_make_no_point(any_
         assert trend(connection, "E-V1001", "MDC_NOBODY", START, START + timedelta(hours=1), 60) == []
 
 
+def test_a_trend_never_has_more_points_than_were_asked_for(any_ward: WardBench) -> None:
+    """Neither where a span is no multiple of its points, nor where it is too short to be cut at all."""
+    last = START + timedelta(microseconds=999_999)
+    measure(any_ward, START, 95)
+    measure(any_ward, last, 97)
+    with any_ward.store.reading() as connection:
+        found = trend(connection, "E-V1001", CODES[0][0], START, START + timedelta(seconds=1), 7)
+    assert [(one.at, one.mean) for one in found] == [
+        (START, 95.0),
+        (START + timedelta(microseconds=6 * 142_857), 97.0),
+    ]
+    assert read(any_ward, last, last + timedelta(microseconds=1), 1440) == [(97.0, 97.0, 1)]
+
+
 def test_old_samples_go_and_their_minutes_stay(any_ward: WardBench) -> None:
     keep = {"samples": timedelta(days=30), "waves": timedelta(days=1)}
     retention = Retention(any_ward.store, keep)

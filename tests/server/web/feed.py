@@ -11,7 +11,7 @@ import json
 import struct
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -95,6 +95,7 @@ class Screen:
     async def listen(self) -> None:
         while True:
             message = await self.socket.receive_json()
+            self.feed.heard[self.socket.query_params.get("screen", "")] += message["t"] == "hb"
             if message["t"] == "ack":
                 self.states = max(0, self.states - message["m"])
                 self.waves = max(0, self.waves - message["w"])
@@ -118,6 +119,7 @@ class Feed:
         self.handovers: list[Json] = []
         self.nodes = a_few_nodes(datetime.now(UTC))
         self.acknowledged: list[str] = []
+        self.heard: Counter[str] = Counter()  # heartbeats by the name a page gave itself
         self.resumed = 0
         self.snapshots = 0
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -336,6 +338,8 @@ async def watch(feed: Feed, socket: WebSocket) -> None:
     await socket.accept()
     screen = Screen(socket, feed)
     hello = await socket.receive_json()
+    if socket.query_params.get("screen", "") == "nobody":
+        await socket.send_json({"t": "screen", "known": False})
     feed.screens.add(screen)
     jobs = {asyncio.create_task(screen.run(hello)), asyncio.create_task(screen.listen())}
     try:

@@ -350,3 +350,31 @@ def test_the_sound_is_unchecked_until_somebody_says_heard(small: Ward, open_page
     page.keyboard.press("h")
     page.locator(".signed-in .primary").click()
     page.wait_for_selector(".sound-chip", state="hidden")
+
+
+@pytest.mark.requirement("R-SRV-66")
+@pytest.mark.hazard("H-SRV-20")
+def test_a_wall_screen_gives_its_name_answers_and_shows_another_one_that_is_silent(
+    small: Ward, open_page: Open
+) -> None:
+    url, feed = small
+    page = open_page(url, lang="en&screen=wall-1")
+    page.wait_for_timeout(2200)
+    assert feed.heard["wall-1"] >= 1
+    silent = dict(next(iter(feed.scenario.state["alarms"].values())))
+    silent |= {"id": "quiet", "bed": "", "priority": "Hi", "condition": "screen-silent", "signal": "on"}
+    silent |= {"acknowledged_at": None, "present": True, "started_at": iso(datetime.now(UTC))}
+    silent["params"] = {"screen": "w2", "zh": "东墙", "en": "East wall"}
+    feed.put("alarm", "quiet", silent)
+    page.get_by_text("WALL SCREEN SILENT").filter(visible=True).first.wait_for()
+    assert "East wall" in page.locator("body").inner_text()
+
+
+@pytest.mark.requirement("R-SRV-66")
+@pytest.mark.hazard("H-SRV-20")
+def test_a_wall_screen_with_a_name_nobody_registered_says_so_and_shows_the_ward(
+    small: Ward, open_page: Open
+) -> None:
+    page = open_page(small[0], lang="en&screen=nobody")
+    page.wait_for_selector(".toast:visible")
+    assert "not registered" in page.locator(".toast").inner_text()

@@ -60,7 +60,7 @@ def test_every_family_of_texts_is_complete() -> None:
         "node": "is-offline is-never is-foreign is-behind is-device is-well do-offline do-never do-foreign "
         "do-behind do-device do-well",
         "session": "searching discovered connecting ready streaming lost",
-        "care-item": "round-due round-warn round-overdue",
+        "care-item": "round-due round-warn round-overdue patrol-due patrol-warn patrol-overdue",
         "scale": "braden morse pain",
     }
     wanted = {f"{family}.{word}" for family, words in families.items() for word in words.split()}

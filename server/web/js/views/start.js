@@ -17,6 +17,8 @@ export class StartPage {
     this.time = el("b.clock");
     this.date = el("span.date");
     this.result = {};
+    this.mode = "pin"; // what is typed: a PIN, a password, or a new PIN with a code
+    this.locked = false;
     this.root = el(
       "div.start",
       { hidden: true },
@@ -37,10 +39,19 @@ export class StartPage {
     this.#probe();
     this.timer ??= setInterval(() => this.#probe(), 5000);
     this.clockTimer ??= setInterval(() => this.#drawClock(), 500);
-    (this.app.person ? this.heard : this.badge).focus();
+    if (!this.locked) (this.app.person ? this.heard : this.badge).focus();
+  }
+
+  /** The server has locked the session: the ward goes on underneath, acts wait for PIN or password. */
+  lock() {
+    this.locked = true;
+    if (this.mode === "new-pin") this.#choose("pin");
+    this.show();
+    this.pin.focus();
   }
 
   hide() {
+    this.locked = false;
     this.root.hidden = true;
     clearInterval(this.timer);
     clearInterval(this.clockTimer);
@@ -107,14 +118,24 @@ export class StartPage {
     this.badge = el("input", { id: "badge", autocomplete: "off", spellcheck: "false", maxlength: "200", required: true });
     this.pin = el("input", { id: "pin", type: "password", autocomplete: "off", inputmode: "numeric", maxlength: "64", required: true });
     this.refusal = el("p.refusal", { role: "alert", hidden: true });
-    this.submit = el("button.big.primary", { type: "submit", text: "start.sign-in" });
+    this.code = el("input", { id: "pin-code", autocomplete: "off", spellcheck: "false", maxlength: "64" });
+    this.submit = el("button.big.primary", { type: "submit" });
+    const mode = (name) => el("button", { type: "button", "data-mode": name, text: `start.by-${name}`, onclick: () => this.#choose(name) });
+    this.modes = el("span.segments.sign-modes", null, mode("pin"), mode("password"), mode("new-pin"));
+    this.hint = el("div.badge-hint", null, icon("badge"), el("b", { text: "start.scan" }));
+    this.badgeLabel = el("label", { for: "badge" }, el("span", { text: "start.badge" }), this.badge);
+    this.codeLabel = el("label", { for: "pin-code" }, el("span", { text: "start.code" }), this.code);
+    this.pinWord = el("span");
+    this.pad = this.#keypad();
     this.form = el(
       "form.sign-form",
       { onsubmit: (event) => this.#signIn(event) },
-      el("div.badge-hint", null, icon("badge"), el("b", { text: "start.scan" })),
-      el("label", { for: "badge" }, el("span", { text: "start.badge" }), this.badge),
-      el("label", { for: "pin" }, el("span", null, "PIN"), this.pin),
-      this.#keypad(),
+      this.modes,
+      this.hint,
+      this.badgeLabel,
+      this.codeLabel,
+      el("label", { for: "pin" }, this.pinWord, this.pin),
+      this.pad,
       this.submit,
     );
     this.signedIn = el(
@@ -122,6 +143,7 @@ export class StartPage {
       { hidden: true },
       (this.name = el("b")),
       el("button.big.primary", { type: "button", text: "start.enter", onclick: () => this.hide() }),
+      this.#passwordForm(),
       el("button.big", { type: "button", text: "start.sign-out", onclick: () => this.app.leave() }),
     );
     this.badge.addEventListener("keydown", (event) => {
@@ -130,6 +152,26 @@ export class StartPage {
       this.pin.focus();
     });
     return el("section.start-panel.sign", null, el("h2", { text: "start.sign-in" }), this.refusal, this.form, this.signedIn, el("p.sign-note", { text: "start.note" }));
+  }
+
+  #passwordForm() {
+    this.ownPin = el("input", { id: "own-pin", type: "password", autocomplete: "off", maxlength: "64", required: true });
+    this.password = el("input", { id: "new-password", type: "password", autocomplete: "new-password", maxlength: "256", required: true });
+    return el(
+      "form.sign-form.own-password",
+      { onsubmit: (event) => this.#setPassword(event) },
+      el("label", { for: "own-pin" }, el("span", { text: "start.own-pin" }), this.ownPin),
+      el("label", { for: "new-password" }, el("span", { text: "start.new-password" }), this.password),
+      el("button.big", { type: "submit", text: "start.set-password" }),
+    );
+  }
+
+  #choose(mode) {
+    this.mode = mode;
+    this.pin.value = "";
+    show(this.refusal, false);
+    this.draw();
+    (this.locked || this.badge.value ? this.pin : this.badge).focus();
   }
 
   #keypad() {
@@ -157,15 +199,35 @@ export class StartPage {
 
   draw() {
     const { person } = this.app;
-    show(this.form, !person);
-    show(this.signedIn, Boolean(person));
+    const entering = !person || this.locked;
+    show(this.form, entering);
+    show(this.signedIn, !entering);
     say(this.name, person?.name ?? "");
+    this.#drawForm();
     for (const button of this.root.querySelectorAll("[data-lang]")) {
       button.setAttribute("aria-pressed", String(button.dataset.lang === language()));
     }
     this.#drawSound();
     this.#drawClock();
     for (const check of this.checks) check.draw();
+  }
+
+  /** Which fields there are: the badge before anybody is in, the code for a new PIN, the keypad for PINs. */
+  #drawForm() {
+    const { mode, locked } = this;
+    show(this.badgeLabel, !locked);
+    show(this.hint, !locked);
+    show(this.codeLabel, mode === "new-pin");
+    show(this.pad, mode !== "password");
+    this.badge.required = !locked;
+    this.code.required = mode === "new-pin";
+    this.pin.setAttribute("inputmode", mode === "password" ? "text" : "numeric");
+    say(this.pinWord, text(`start.is-${mode}`));
+    say(this.submit, text(locked ? "start.unlock" : mode === "new-pin" ? "start.set-pin" : "start.sign-in"));
+    for (const button of this.modes.children) {
+      button.setAttribute("aria-pressed", String(button.dataset.mode === mode));
+      show(button, !locked || button.dataset.mode !== "new-pin");
+    }
   }
 
   #drawClock() {
@@ -228,9 +290,7 @@ export class StartPage {
     this.submit.disabled = true;
     show(this.refusal, false);
     try {
-      const session = await api.signIn(this.badge.value.trim(), this.pin.value);
-      this.badge.value = "";
-      this.app.enter(session);
+      await this.#send(this.badge.value.trim(), this.pin.value);
     } catch (problem) {
       this.refuse(problem);
     } finally {
@@ -239,10 +299,44 @@ export class StartPage {
     }
   }
 
+  async #send(badge, secret) {
+    if (this.locked) {
+      await api.unlock(secret, this.mode);
+      this.hide();
+    } else if (this.mode === "new-pin") {
+      await api.setPin(badge, this.code.value.trim(), secret);
+      this.code.value = "";
+      this.#choose("pin");
+      this.#tell("start.pin-set");
+    } else {
+      const enter = this.mode === "password" ? api.signInWithPassword : api.signIn;
+      const session = await enter(badge, secret);
+      this.badge.value = "";
+      this.app.enter(session);
+    }
+  }
+
+  async #setPassword(event) {
+    event.preventDefault();
+    try {
+      await api.setPassword(this.ownPin.value, this.password.value);
+      this.#tell("start.password-set");
+    } catch (problem) {
+      this.refuse(problem);
+    } finally {
+      this.ownPin.value = "";
+      this.password.value = "";
+    }
+  }
+
   /** Says why nobody is signed in, and what to do. */
   refuse(problem) {
     const key = `problem.${problem.code}`;
-    say(this.refusal, knows(key) ? text(key) : text("problem.other", { code: problem.code }));
+    this.#tell(knows(key) ? key : "problem.other", { code: problem.code });
+  }
+
+  #tell(key, params) {
+    say(this.refusal, text(key, params));
     show(this.refusal, true);
   }
 }
