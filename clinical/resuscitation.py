@@ -41,15 +41,19 @@ def begun(stay: Encounter, at: datetime, policy: SitePolicy) -> Encounter:
     """
     called, ends, new_end = stay.resuscitation_at, until(stay, policy), at + _span(policy)
     if called is None or ends is None or at > ends:
-        return replace(stay, resuscitation_at=at, resuscitation_until=new_end)
+        return replace(stay, resuscitation_at=at, resuscitation_until=new_end, resuscitation_ended_at=None)
     if new_end < called:
         return stay
+    if stay.resuscitation_ended_at is not None:  # by hand, since: a late call does not begin it again
+        return replace(stay, resuscitation_at=min(called, at))
     return replace(stay, resuscitation_at=min(called, at), resuscitation_until=max(ends, new_end))
 
 
 def ended(stay: Encounter, at: datetime, policy: SitePolicy) -> Encounter:
     """Return the stay after somebody ended its resuscitation at ``at``; nothing changes when none lasted."""
-    return replace(stay, resuscitation_until=at) if lasts(stay, at, policy) else stay
+    if not lasts(stay, at, policy):
+        return stay
+    return replace(stay, resuscitation_until=at, resuscitation_ended_at=at)
 
 
 def _span(policy: SitePolicy) -> timedelta:

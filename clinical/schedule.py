@@ -55,6 +55,8 @@ def plan(order: Order, *, until: datetime, since: datetime, policy: SitePolicy) 
         return (_task(order, None, policy),)
     if frequency.once or order.category in {"once", "stat"}:
         return (_task(order, order.start, policy),) if order.start < until else ()
+    if order.start >= until:
+        return ()
     if order.taper:
         return _tapered(order, since, until, policy)
     first, last = max(since, order.start), min(until, order.end or until)

@@ -21,6 +21,9 @@ from clinical.records import Practitioner
 from pda_app.ports import Api, Clock, KnownPerson, SignedIn, Store, Verifier
 from pda_app.settings import Security
 
+OFFLINE_LIFE = timedelta(hours=12)
+"""How long the server lets somebody in without it: a verifier was made so long before it expires."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
@@ -63,8 +66,14 @@ def withdrawn(people: Iterable[KnownPerson], records: Iterable[Practitioner]) ->
 
 
 def _is_out(person: KnownPerson, record: Practitioner) -> bool:
-    later = record.revoked_at is not None and record.revoked_at > person.last_at
+    later = record.revoked_at is not None and record.revoked_at > _signed(person)
     return later or not record.active
+
+
+def _signed(person: KnownPerson) -> datetime:
+    """When somebody last signed in; a clock here that is fast outlives no withdrawal."""
+    verifier = person.verifier
+    return person.last_at if verifier is None else min(person.last_at, verifier.expires - OFFLINE_LIFE)
 
 
 class Sessions:

@@ -85,7 +85,7 @@ class Guard:
 
     def _too_often(self, scope: Scope) -> Response | None:
         """Answer 429 to a session whose requests have used up its share."""
-        if self._rates is None or not scope["path"].startswith("/api/"):
+        if self._rates is None or not scope["path"].startswith(("/api/", "/fhir/")):
             return None
         wait = self._rates.wait_s(token_of(HTTPConnection(scope)), time.monotonic())
         if not wait:

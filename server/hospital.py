@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import assert_never
 
 from clinical.errors import NotFoundError, WardlinkError
-from clinical.records import LEAVING, CareLevel, Encounter, Generation, Patient
+from clinical.records import LEAVING, CareLevel, Encounter, Generation, Order, Patient
 from server import hospital_alerts, hospital_blood, hospital_people, hospital_reports, hospital_times
 from server.his.port import (
     AdmitPatient,
@@ -178,6 +178,12 @@ class _Application:
         stay_id = f"E-{fact.visit_number or fact.mrn}"
         if present is not None and present.id != stay_id:
             raise UnmappedError("already-admitted", "the patient has another open stay; discharge it first")
+        leaves = self._unit.get(Encounter, stay_id)
+        back = leaves is not None and leaves.status == LEAVING and present is None
+        if back and leaves is not None:  # sent home, not gone yet, and admitted again: the same stay goes on
+            present = replace(
+                leaves, status="in-progress", leaves_as="", ward=ward, bed=bed, room=fact.place.room
+            )
         stay = present or Encounter(
             id=stay_id,
             patient_id=patient.id,
@@ -191,6 +197,8 @@ class _Application:
         stay = patients.admit(self._unit, patient, _with_stay(stay, fact.who), fact.at or self._unit.now)
         # Admitted again with another bed: the time of admission says nothing of when the bed changed.
         patients.move(self._unit, stay, ward=ward, bed=bed, room=fact.place.room, at=self._unit.now)
+        if back:
+            self._orders_go_on(stay.id)
         self._allergies(patient, fact.who.allergies)
 
     def _update(self, fact: UpdatePatient) -> None:
@@ -244,10 +252,22 @@ class _Application:
         ]
         if patients.stay_of(self._unit, patient) is not None or not stays:
             return
-        last = stays[-1]
+        named = [one for one in stays if one.visit_number == fact.visit_number]
+        last = max(named or stays, key=lambda one: one.moved_at or one.admitted_at or self._unit.now)
         ward, bed = self._codes.place(fact.place) if fact.place else (last.ward, last.bed)
+        if not bed:
+            raise UnmappedError(
+                "unmapped-bed", "the bed was given to the next patient; name the bed in PV1-3"
+            )
         stay = replace(last, status="in-progress", ward=ward, bed=bed)
         patients.admit(self._unit, patient, stay, fact.at or self._unit.now)
+        self._orders_go_on(last.id)
+
+    def _orders_go_on(self, encounter_id: str) -> None:
+        """Let what a discharge has ended go on, and nothing else: only a discharge completes an order."""
+        for order in list(self._unit.all(Order)):
+            if order.encounter_id == encounter_id and order.status == "completed":
+                orders.reopen(self._unit, order, self._site.policy)
 
     def _place(self, fact: PlaceOrder) -> None:
         patient = patients.known(self._unit, fact.mrn)

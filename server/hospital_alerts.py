@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import func, select
 
+from clinical.errors import WardlinkError
 from clinical.records import Alarm, AlarmPriority, Encounter, Generation
 from server.alarms import service as alarms
 from server.alarms import store as sources
@@ -21,6 +23,7 @@ from server.hospital_whom import must_fit, stay_for
 from server.storage.schema import hl7_messages
 from server.storage.store import Store, UnitOfWork
 
+log = structlog.get_logger(__name__)
 _MISSED = 3
 """So many watchdog messages may be missing before the gateway counts as lost (proposal)."""
 _LOOK_BACK = 5_000
@@ -152,7 +155,11 @@ class GatewayWatch:
 
 
 def _beats(raw: bytes) -> Iterator[GatewayAlive]:
-    facts = facts_of(parse(raw), HisSite())
+    try:
+        facts = facts_of(parse(raw), HisSite())
+    except WardlinkError as error:  # it was read by the tables of its time; the server starts all the same
+        log.warning("watchdog-unread", error=type(error).__name__, reason=error.code)
+        return iter(())
     return (fact for fact in facts if isinstance(fact, GatewayAlive))
 
 

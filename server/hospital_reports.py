@@ -15,7 +15,7 @@ from broker.messages import Value
 from clinical.chart_records import CriticalValue
 from clinical.codes import CODES
 from clinical.errors import NotFoundError
-from clinical.records import Encounter, Observation, Patient, Validity
+from clinical.records import Encounter, Observation, Patient, Validity, present_of
 from server.critical_values import service as critical_values
 from server.his.reported import ReportMeasurements, ReportResults, ResultFact
 from server.hospital_codes import CodeTables
@@ -76,7 +76,7 @@ def resulted(unit: UnitOfWork, codes: CodeTables, fact: ReportResults) -> str:
         NotFoundError: A critical result of a patient who is not known here: somebody has to hear of it.
     """
     patient = patients.by_mrn(unit, fact.whom.mrn)
-    stay = patients.stay_of(unit, patient) if patient is not None else None
+    stay = present_of(unit.stays_of(patient.id)) if patient is not None else None
     if patient is None or stay is None:
         if any(one.critical for one in fact.values):
             raise NotFoundError("unknown-patient", "a critical result of a patient who is not on this ward")

@@ -10,7 +10,6 @@ from clinical.alarms import RANK
 from clinical.care_records import Specimen
 from clinical.codes import FLOW_RATE, INFUSED, REMAINING, TIME_LEFT
 from clinical.records import (
-    PRESENT,
     Alarm,
     Device,
     Encounter,
@@ -21,6 +20,7 @@ from clinical.records import (
     Order,
     Patient,
     Practitioner,
+    present_of,
 )
 from server.his.told import AlertReport, ChartedReport, InfusionReport, SpecimenReport, ToldValue
 from server.his.writing import Subject
@@ -63,8 +63,7 @@ class Reporter:
         )
 
     def _stay(self, patient_id: str) -> Encounter | None:
-        stays = self._unit.stays_of(patient_id)
-        return next((stay for stay in stays if stay.status in PRESENT), None)
+        return present_of(self._unit.stays_of(patient_id))
 
     def device(self, device_id: str) -> Device | None:
         """Return one of our devices; what a gateway of others reported is not told back."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clinical.errors import NotFoundError
-from clinical.records import Association, Encounter, Generation, Patient
+from clinical.records import Association, Encounter, Generation, Patient, present_of
+from server.devices import leaving
 from server.devices.service import holds
 from server.his.reported import Whom
 from server.hospital_codes import CodeTables, UnmappedError
@@ -22,7 +23,7 @@ def stay_for(unit: UnitOfWork, codes: CodeTables, whom: Whom) -> Encounter | Non
     if whom.mrn:
         return _by_number(unit, whom, here)
     if here is not None:
-        stay = patients.lying_in(unit, *here)
+        stay = patients.lying_in(unit, *here) or leaving.still_in(unit, *here)
         if stay is None:
             raise UnmappedError("bed-empty", "nobody lies in the bed of the report; admit the patient first")
         return stay
@@ -33,7 +34,7 @@ def stay_for(unit: UnitOfWork, codes: CodeTables, whom: Whom) -> Encounter | Non
 
 def _by_number(unit: UnitOfWork, whom: Whom, here: tuple[str, str] | None) -> Encounter | None:
     patient = patients.by_mrn(unit, whom.mrn)
-    stay = patients.stay_of(unit, patient) if patient is not None else None
+    stay = present_of(unit.stays_of(patient.id)) if patient is not None else None
     if stay is None:
         if here is not None:
             raise NotFoundError("unknown-patient", "the patient of the report is not in; send A01 first")

@@ -35,6 +35,7 @@ from clinical.records import (
     SkinTest,
     Task,
     Wristband,
+    present_of,
 )
 
 R = TypeVar("R")
@@ -217,12 +218,10 @@ def _patient_id(record: object) -> str:
 
 def _current(encounters: Iterable[Encounter]) -> dict[str, Encounter]:
     """Return one encounter per patient: an open one before any other, else the last."""
-    found: dict[str, Encounter] = {}
+    stays: dict[str, list[Encounter]] = {}
     for encounter in encounters:
-        known = found.get(encounter.patient_id)
-        if known is None or encounter.status in PRESENT or known.status not in PRESENT:
-            found[encounter.patient_id] = encounter
-    return found
+        stays.setdefault(encounter.patient_id, []).append(encounter)
+    return {patient: present_of(some) or some[-1] for patient, some in stays.items()}
 
 
 def _namesakes(patients: dict[str, Patient], encounter_of: dict[str, Encounter]) -> dict[str, int]:

@@ -51,6 +51,7 @@ from clinical.records.people import (
     Sex,
     Wristband,
     age_years,
+    present_of,
 )
 
 __all__ = [
@@ -99,4 +100,5 @@ __all__ = [
     "Verbal",
     "Wristband",
     "age_years",
+    "present_of",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -98,6 +99,7 @@ class Encounter:
     transfusion_consent_at: datetime | None = None  # when consent to transfusion was signed
     resuscitation_at: datetime | None = None  # when the newest resuscitation was called
     resuscitation_until: datetime | None = None  # when it ends, or was ended; None = by time alone
+    resuscitation_ended_at: datetime | None = None  # when somebody ended it by hand
     leaves_as: str = ""  # of one that is leaving: its status once everything is off
 
 
@@ -132,3 +134,13 @@ class Allergy:
 def age_years(born: date, today: date) -> int:
     """Return whole years of age: one more on every birthday, on 1 March for a 29 February."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def present_of(stays: Iterable[Encounter]) -> Encounter | None:
+    """Return the stay a patient is in: the newest not over; a leaving one only for want of another."""
+    here = [one for one in stays if one.status in PRESENT]
+    return max(
+        here,
+        key=lambda one: (one.status != LEAVING, one.admitted_at or datetime.min.replace(tzinfo=UTC), one.id),
+        default=None,
+    )

@@ -6,7 +6,6 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from clinical.records import (
-    PRESENT,
     Allergy,
     Dose,
     Encounter,
@@ -17,6 +16,7 @@ from clinical.records import (
     Product,
     Sex,
     TaskStatus,
+    present_of,
 )
 from pda_app.book import Book
 from pda_app.presenters.states import AllergyStrip, Chip, Msg, PatientBanner, Text, Tone
@@ -91,8 +91,7 @@ def sex(value: Sex) -> Text:
 
 def encounter_of(book: Book, patient_id: str) -> Encounter | None:
     """The open stay of a patient."""
-    stays = (stay for stay in book.all(Encounter) if stay.patient_id == patient_id)
-    return next((stay for stay in stays if stay.status in PRESENT), None)
+    return present_of(stay for stay in book.all(Encounter) if stay.patient_id == patient_id)
 
 
 def banner(book: Book, patient: Patient, now: datetime) -> PatientBanner:

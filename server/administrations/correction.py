@@ -7,20 +7,24 @@ hospital is told: as a change, or that it never happened.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from clinical import commit, follow_ups
 from clinical.bedside_check.case import GIVEN
-from clinical.commit import STATUS_AFTER, WITHDRAWN
+from clinical.commit import DUPLICATE, STATUS_AFTER, WITHDRAWN
 from clinical.exchange import AdministrationCorrected, Outcome
 from clinical.records import Administration, Order, Practitioner, Task, TaskStatus
 from clinical.windows import WAITING
 from server.administrations.outbound import Told, tell_hospital
 from server.administrations.service import dose_of, ingredients_given
+from server.alarms import service as alarms
 from server.sites import Site
 from server.storage.store import UnitOfWork
 from server.tasks.service import replan, settle
 
 SHORTEST_REASON = 3
+LATEST_UPLOAD = timedelta(hours=12)
+"""As long as somebody may go on signed in without the server."""
 _STATUS = STATUS_AFTER | {
     "completed": TaskStatus.COMPLETED,
     "stopped-early": TaskStatus.STOPPED_EARLY,
@@ -36,6 +40,10 @@ def record(unit: UnitOfWork, site: Site, event: AdministrationCorrected) -> Outc
     order, task = unit.get(Order, before.order_id), unit.get(Task, before.task_id)
     after = _corrected(unit, event, before, order)
     unit.put(after)
+    if after.outcome in GIVEN and before.outcome not in GIVEN and _given_otherwise(unit, after):
+        after = replace(after, flagged=DUPLICATE)
+        unit.put(after)
+        alarms.flagged_act(unit, after, DUPLICATE, "TIME-DUP", ("doctor",))
     if task is not None and order is not None:
         _settle(unit, site, order, task, after)
         _plan_follow_ups(unit, site, order, task, after)
@@ -53,6 +61,15 @@ def record(unit: UnitOfWork, site: Site, event: AdministrationCorrected) -> Outc
     return Outcome(event_id=event.id, status="accepted")
 
 
+def _given_otherwise(unit: UnitOfWork, after: Administration) -> bool:
+    """Whether another record says that this very task was given."""
+    return any(
+        one.task_id == after.task_id and one.id != after.id and one.outcome in GIVEN
+        for one in unit.all(Administration)
+        if after.task_id
+    )
+
+
 def _refused(
     unit: UnitOfWork, site: Site, event: AdministrationCorrected, before: Administration | None
 ) -> str:
@@ -60,7 +77,7 @@ def _refused(
         return "unknown-administration"
     person = unit.get(Practitioner, event.operator)
     roles = person.roles if person is not None else ()
-    written = max(event.at, event.sent)
+    written = max(event.at, event.sent, unit.now - LATEST_UPLOAD)  # a handheld's word on the time ends here
     if not commit.may_correct(before.operator, before.at, event.operator, roles, written, site.policy):
         return "not-yours"
     order = unit.get(Order, before.order_id)

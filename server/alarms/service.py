@@ -14,7 +14,6 @@ from datetime import datetime
 from clinical import alarms as machine
 from clinical.exchange import AlarmAcknowledged, Outcome
 from clinical.records import (
-    PRESENT,
     Administration,
     Alarm,
     AlarmPriority,
@@ -23,6 +22,7 @@ from clinical.records import (
     Infusion,
     Patient,
     Task,
+    present_of,
 )
 from server.alarms import store as sources
 from server.people.service import ACKNOWLEDGING
@@ -267,7 +267,8 @@ def _begin_telling(unit: UnitOfWork, seen: Condition, whom: tuple[str, ...]) -> 
 
 def _stay_of(unit: UnitOfWork, patient_id: str) -> str:
     """Stay of a patient who is here, so that an alarm has a bed though no task tells it."""
-    return next((stay.id for stay in unit.stays_of(patient_id) if stay.status in PRESENT), "")
+    stay = present_of(unit.stays_of(patient_id))
+    return stay.id if stay is not None else ""
 
 
 def flagged_infusion(unit: UnitOfWork, infusion_id: str, event_id: str, code: str) -> None:

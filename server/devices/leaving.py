@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from clinical.errors import ConflictError, NotFoundError
-from clinical.records import FLOWING, LEAVING, Association, Encounter, Infusion
+from clinical.records import FLOWING, LEAVING, PRESENT, Association, Encounter, Infusion
 from server.alarms import service as alarms
 from server.storage.store import UnitOfWork
 
@@ -60,6 +60,32 @@ def settle(unit: UnitOfWork, encounter_id: str, at: datetime) -> None:
     unit.audit("leave-settled", actor="server", entity=f"encounter:{stay.id}", patient=stay.patient_id)
 
 
+def watch_again(unit: UnitOfWork, encounter_id: str) -> None:
+    """Let a stay that was over be leaving once more: what was put on before it ended is told only now."""
+    stay = unit.get(Encounter, encounter_id)
+    if stay is not None and stay.status == LEAVING:  # put on after the discharge: asked for like the others
+        for association in open_associations(unit, encounter_id):
+            ask(unit, association, unit.now)
+        return
+    if stay is None or stay.status in PRESENT or not is_attached(unit, encounter_id):
+        return
+    lies = any(
+        one.id != stay.id and (one.ward, one.bed) == (stay.ward, stay.bed) and one.status in PRESENT
+        for one in unit.all(Encounter)
+    )
+    bed, room = ("", "") if lies else (stay.bed, stay.room)
+    unit.put(replace(stay, status=LEAVING, leaves_as=stay.status, bed=bed, room=room))
+    for association in open_associations(unit, encounter_id):
+        ask(unit, association, unit.now)
+    unit.audit("leave-watched", actor="server", entity=f"encounter:{stay.id}", patient=stay.patient_id)
+
+
+def still_in(unit: UnitOfWork, ward: str, bed: str) -> Encounter | None:
+    """Return who is leaving a bed that nobody else has yet."""
+    place = (ward, bed, LEAVING)
+    return next((one for one in unit.all(Encounter) if (one.ward, one.bed, one.status) == place), None)
+
+
 def vacate(unit: UnitOfWork, comes: Encounter) -> list[Encounter]:
     """Take the bed from those who are leaving it, for the one who comes; they stay watched without a bed."""
     place = (comes.ward, comes.bed, LEAVING)
@@ -83,7 +109,12 @@ def confirm(unit: UnitOfWork, encounter_id: str, at: datetime, by: str) -> Encou
     stay = unit.get(Encounter, encounter_id)
     if stay is None:
         raise NotFoundError("unknown-encounter", "this stay is not known here")
-    waiting = [one for one in open_associations(unit, encounter_id) if one.release_asked_at is not None]
+    hanging = {one.id for one in bags(unit, encounter_id)}
+    waiting = [
+        one
+        for one in open_associations(unit, encounter_id)
+        if (one.release_asked_at is not None or stay.status == LEAVING) and one.infusion_id not in hanging
+    ]
     if stay.status == LEAVING and bags(unit, encounter_id):
         raise ConflictError("bag-hangs-open", "a bag still hangs open; record how it ended, then confirm")
     if not waiting and stay.status != LEAVING:

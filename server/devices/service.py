@@ -113,8 +113,9 @@ def follow_bed(unit: UnitOfWork, encounter: Encounter, at: datetime) -> None:
     mounted = devices.mounted_at(unit.connection, encounter.ward, encounter.bed)
     for device_id, _bed in devices.mounted_elsewhere(unit.connection, encounter.ward, encounter.bed):
         current = open_on(unit, device_id)
-        if current is not None and current.encounter_id == encounter.id:
-            leaving.ask(unit, current, at)
+        if current is None or current.encounter_id != encounter.id or _watches(unit, current):
+            continue  # a sensor on a running bag moves with it
+        leaving.ask(unit, current, at)
     if encounter.status not in PRESENT:
         return
     gone = leaving.vacate(unit, encounter)
@@ -148,6 +149,7 @@ def record_associated(unit: UnitOfWork, event: DeviceAssociated) -> Outcome:
     )
     if refused:
         return Outcome(event_id=event.id, status="refused", code=refused)
+    leaving.watch_again(unit, event.encounter_id)
     if unit.get(Device, event.device_id) is None:
         return Outcome(event_id=event.id, status="accepted-exception", code="unknown-device")
     return Outcome(event_id=event.id, status="accepted")

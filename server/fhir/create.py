@@ -19,7 +19,7 @@ from clinical.records import Encounter, Order, Patient
 from server.fhir import history, intake, intake_orders, intake_values
 from server.fhir.caller import System, require, require_ward
 from server.fhir.errors import FhirError, bad_request, unprocessable
-from server.fhir.ids import fhir_id
+from server.fhir.ids import fhir_id, short
 from server.fhir.incoming import EncounterIn, MedicationRequestIn, ObservationIn, PatientIn
 from server.fhir.resources.observations import measured_id
 from server.fhir.settings import Systems
@@ -172,8 +172,9 @@ def _request(work: _Work, one: Wanted, _number: int) -> Made:
     require_ward(work.caller, "MedicationRequest", stay.ward, "c")
     _check_stay(work, read.encounter.reference if read.encounter else "", stay, "MedicationRequest")
     _note_address(work, one, "MedicationRequest", own)
-    there = work.unit.get(Order, own) is not None
-    if _is_there(one, "MedicationRequest", there, (work.systems.order, fact.placer_id)):
+    known = work.unit.get(Order, own)
+    _must_be_of(stay, known.patient_id if known is not None else stay.patient_id)
+    if _is_there(one, "MedicationRequest", known is not None, (work.systems.order, fact.placer_id)):
         return Made(kind="MedicationRequest", fid=fhir_id(own), created=False)
     work.hospital.apply_in(work.unit, [fact])
     _audit(work, "MedicationRequest", own, stay.patient_id)
@@ -195,6 +196,8 @@ def _observation(work: _Work, one: Wanted, number: int) -> Made:
     fid = measured_id("m", stay.id, at, f"{report.device or CHART}\x00{report.code}")
     same = history.values(work.unit.connection, stay, (at, at), frozenset({report.code}), 100).found
     before = next((one.id for one in same if one.id == fid), "") or _told_before(work, numbers)
+    if before and not before.startswith(f"m-{short(stay.id, 10)}-"):
+        _must_be_of(stay, "")
     if _is_there(one, "Observation", bool(before), *numbers):
         return Made(kind="Observation", fid=before, created=False)
     work.hospital.apply_in(work.unit, [report.fact])
@@ -237,6 +240,12 @@ def _check_stay(work: _Work, reference: str, stay: Encounter, kind: str) -> None
         raise unprocessable(
             "fhir-reference", "this is not the stay that the patient is in now", element=f"{kind}.encounter"
         )
+
+
+def _must_be_of(stay: Encounter, patient: str) -> None:
+    """Refuse a number that names something of somebody else; whose it is, is not told."""
+    if patient != stay.patient_id:
+        raise FhirError(409, "identifier-known", "this identifier names something else; use another one")
 
 
 def _note_address(work: _Work, one: Wanted, kind: str, own: str) -> None:

@@ -115,8 +115,12 @@ class Exports:
                 )
             self._jobs[job.id] = job
         place = folder / job.id
-        place.mkdir(mode=0o700, parents=True)
-        _save(place, job)
+        try:
+            place.mkdir(mode=0o700, parents=True)
+            _save(place, job)
+        except OSError:
+            self._jobs.pop(job.id, None)
+            raise
         worker = threading.Thread(
             target=self._run, args=(store, view, place, order, job), name="fhir-export", daemon=True
         )

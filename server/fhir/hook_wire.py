@@ -6,19 +6,26 @@ that a name cannot point elsewhere between the judgement and the sending. Redire
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from clinical.errors import BadInputError, UnavailableError
 
-TIMEOUT_S = 10.0
+TIMEOUT_S, TOTAL_S = 10.0, 15.0
+"""For each step of a connection, and for a whole exchange once it stands."""
 _MOST_READ = 65_536
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""RFC 6052: behind these stands the IPv4 address of their last 32 bits."""
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""RFC 8215: translation within one network, whose own business it is what stands behind."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -82,8 +89,9 @@ def judge(target: Target, networks: Sequence[str]) -> Address:
         raise UnavailableError("fhir-hook-name", "the name of the hook has no address") from error
     addresses = [_plain(ipaddress.ip_address(str(one[4][0]).partition("%")[0])) for one in found]
     allowed = [ipaddress.ip_network(network) for network in networks]
-    for one in addresses:
-        if (not one.is_global or one.is_multicast) and not any(one in network for network in allowed):
+    for one in map(_behind, addresses):
+        inside = not one.is_global or one.is_multicast or one in _LOCAL_NAT64
+        if inside and not any(one in network for network in allowed):
             raise BadInputError(
                 "fhir-hook-network", "the hook is inside a private network; the settings have to allow it"
             )
@@ -96,6 +104,13 @@ def _plain(address: Address) -> Address:
     """An IPv4 address that is written as IPv6 is judged as what it is."""
     mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
     return mapped if isinstance(mapped, ipaddress.IPv4Address) else address
+
+
+def _behind(address: Address) -> Address:
+    """What a gateway of the network makes of an address is what is judged; it is called by its own."""
+    if isinstance(address, ipaddress.IPv6Address) and address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address
 
 
 class _Pinned(http.client.HTTPSConnection):
@@ -135,9 +150,11 @@ def send(
     else:
         connection = http.client.HTTPConnection(str(address), target.port, timeout=TIMEOUT_S)
     try:
-        connection.request(method, target.path, body, {"Host": target.netloc, **headers})
-        answer = connection.getresponse()
-        answer.read(_MOST_READ)
+        connection.connect()
+        with _cut_off(connection.sock):
+            connection.request(method, target.path, body, {"Host": target.netloc, **headers})
+            answer = connection.getresponse()
+            answer.read(_MOST_READ)
     except (OSError, http.client.HTTPException) as error:
         raise UnavailableError(
             "fhir-hook-silent", f"the hook does not answer: {type(error).__name__}"
@@ -146,3 +163,23 @@ def send(
         return answer.status
     finally:
         connection.close()
+
+
+@contextlib.contextmanager
+def _cut_off(held: socket.socket) -> Iterator[None]:
+    """End an exchange that takes too long as a whole: one hook must not hold up all others.
+
+    The socket is held here because a connection lets go of its own as soon as an answer has no stated length.
+    """
+    watch = threading.Timer(TOTAL_S, _cut, (held,))
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _cut(held: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(held, socket.SHUT_RDWR)  # not TLS's own, which the other thread is in

@@ -8,9 +8,10 @@ so that a crash tells something twice rather than never.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,6 +38,10 @@ log = structlog.get_logger(__name__)
 EVERY_S = 2.0
 AT_ONCE = 100
 """Resources told to one system in one round, and the rest of their commit; the next round goes on."""
+ROUND_S = 30.0
+"""After so long a round ends (proposal); the next one begins with who had no turn."""
+COMMIT_S = 300.0
+"""So much longer one system may take for what a single commit changed, which is never torn (proposal)."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(hours=1)
 
 
@@ -53,6 +58,7 @@ class HookSender:
 
     def __init__(self, store: Store, site: Site, settings: Fhir) -> None:
         self._store, self._site, self._settings = store, site, settings
+        self._last = ""
 
     async def run(self) -> None:
         """Tell, until cancelled."""
@@ -65,20 +71,37 @@ class HookSender:
 
     def sweep(self) -> int:
         """Tell everybody who is due once; returns how many notifications were answered with success."""
-        now = self._store.clock()
+        now, until = self._store.clock(), monotonic() + ROUND_S
         with self._store.reading() as connection:
             rows = connection.execute(select(table).where(table.c.status != "off").order_by(table.c.id)).all()
             callers = {row.token_id: tokens.by_id(connection, row.token_id, now) for row in rows}
         told = 0
-        for row in rows:
-            caller = callers[row.token_id]
+        for row in _in_turn(rows, self._last):
+            if monotonic() >= until:
+                log.warning("hooks-slow")
+                break
+            self._last = row.id
+            told += self._turn(row, callers[row.token_id], now, until)
+        return told
+
+    def _turn(self, row: Row[Any], caller: System | None, now: datetime, until: float) -> int:
+        try:
             if caller is None or subscriptions.is_over(row, now):
                 self._turn_off(row, "the token has ended" if caller is None else "its end has come")
             elif row.next_attempt is None or row.next_attempt <= now:
-                told += self._tell(row, caller)
-        return told
+                return self._tell(row, caller, until)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next subscription has its turn
+            self._fault(row, error)
+        return 0
 
-    def _tell(self, row: Row[Any], caller: System) -> int:
+    def _fault(self, row: Row[Any], error: Exception) -> None:
+        log.error("hook-fault", subscription=row.id, error=type(error).__name__)
+        told = UnavailableError("unexpected", "this server failed to tell it; the error is logged")
+        self._failed(row, row.seen, told)
+
+    def _tell(self, row: Row[Any], caller: System, until: float) -> int:
         view = View(picture=self._store.picture, site=self._site, systems=self._settings.systems)
         if view.picture.cursor <= row.seen:
             return 0
@@ -88,13 +111,15 @@ class HookSender:
         told, seen = 0, row.seen
         try:
             for one in due:
+                if told and _is_over(until, begins=one.seq > due[told - 1].seq):
+                    break
                 self._send(row, one)
                 told, seen = told + 1, max(seen, one.seq - 1)  # its commit is told when its last one is
         except WardlinkError as error:
             self._failed(row, seen, error)
             return told
-        whole = len(due) == len(changed) or not row.payload
-        self._told(row, view.picture.cursor if whole else due[-1].seq)
+        whole = told == len(changed) or not row.payload
+        self._told(row, view.picture.cursor if whole else due[told - 1].seq)
         return told
 
     def _changed(self, connection: Connection, view: View, caller: System, row: Row[Any]) -> list[Changed]:
@@ -158,6 +183,19 @@ class HookSender:
                 )
 
         self._store.write(run)
+
+
+def _is_over(until: float, *, begins: bool) -> bool:
+    """Whether a turn ends before a resource, which only one that begins a commit may do."""
+    now = monotonic()
+    if not begins and now >= until + COMMIT_S:
+        raise UnavailableError("fhir-hook-silent", "the hook takes too long for one change")
+    return begins and now >= until
+
+
+def _in_turn(rows: Sequence[Row[Any]], last: str) -> list[Row[Any]]:
+    """Who comes after the last one that had a turn, and then those before."""
+    return sorted(rows, key=lambda row: (row.id <= last, row.id))
 
 
 def _round(changed: list[Changed]) -> list[Changed]:

@@ -60,7 +60,7 @@ def transact(request: Request, body: Body, caller: CallerIs, context: Ctx) -> Re
     made = _create(request, context, system, wanted)
     entries = [
         _response(one, found, base_of(request))
-        for one, found in zip(made, _read(request, context, made), strict=True)
+        for one, found in zip(made, _read(request, context, system, made), strict=True)
     ]
     return answer({"resourceType": "Bundle", "type": "transaction-response", "entry": entries})
 
@@ -71,15 +71,15 @@ def _create(request: Request, context: Context, system: System, wanted: Sequence
     return context.store.write(lambda unit: creating.create(unit, hospital, system, systems, wanted))
 
 
-def _read(request: Request, context: Context, made: Sequence[Made]) -> list[Resource]:
+def _read(request: Request, context: Context, system: System, made: Sequence[Made]) -> list[Resource]:
     """What was made, as it is read from now on."""
     view, found = view_of(request), []
     with context.store.reading() as connection:
         for one in made:
             there = TYPES[one.kind].source.read(connection, view, one.fid)
-            found.append(
-                there[0] if there is not None else {"resourceType": one.kind, "id": one.fid, "meta": {}}
-            )
+            shown = there is not None and (one.created or system.sees(one.kind, there[1], "r"))
+            bare: Resource = {"resourceType": one.kind, "id": one.fid, "meta": {}}
+            found.append(there[0] if there is not None and shown else bare)
     return found
 
 
@@ -101,7 +101,7 @@ def _creator(kind: str) -> Callable[..., Response]:
         condition = request.headers.get("if-none-exist", "")[:500]
         wanted = [Wanted(kind=kind, body=read_json(body), condition=condition)]
         made = _create(request, context, system, wanted)
-        return created(request, made[0], _read(request, context, made)[0])
+        return created(request, made[0], _read(request, context, system, made)[0])
 
     return create_one
 

@@ -123,6 +123,8 @@ def parse(
             updated.append(one.values)
         else:
             criteria.append(one)
+    if sum(len(one.values) for one in criteria) > MAX_VALUES:
+        raise bad_request("fhir-search", "there are too many search parameters")
     control = dict(asked)
     return Query(
         criteria=tuple(criteria),

@@ -8,7 +8,7 @@ sender relies on is dropped in silence; so is everything that a reader must unde
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ from server.fhir.errors import bad_request, unprocessable
 from server.fhir.incoming import EncounterIn, MedicationRequestIn, ObservationIn, Part, PatientIn
 from server.sync.sound import check_sound
 
+DEEPEST = 100
+"""Levels of a body (proposal); no resource of R4 comes near, and every reader behind this may recurse."""
 _UNHEARD = frozenset({"modifierExtension", "implicitRules"})
 _BESIDE = frozenset({"text", "language", "extension", "meta"})
 BESIDE: Mapping[str, frozenset[str]] = {
@@ -50,7 +52,7 @@ def read_json(body: bytes) -> dict[str, Any]:
     """Read a body as one JSON object with exact decimals.
 
     Raises:
-        FhirError: It is not JSON, holds a key twice, or is no object.
+        FhirError: It is not JSON, holds a key twice, is no object, or is nested too deeply.
         BadInputError: A text or number in it cannot be stored.
     """
     try:
@@ -59,7 +61,24 @@ def read_json(body: bytes) -> dict[str, Any]:
         raise bad_request("fhir-json", "the body is not JSON, or says something twice") from error
     if not isinstance(found, dict):
         raise bad_request("fhir-json", "the body has to be one resource")
+    if _is_too_deep(found):
+        raise bad_request("fhir-json", f"the body is nested too deeply; {DEEPEST} levels are read")
     return found
+
+
+def _is_too_deep(found: Any) -> bool:
+    level = [found]
+    for _ in range(DEEPEST + 1):
+        level = [part for one in level for part in _parts(one)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(found: Any) -> Iterable[Any]:
+    if isinstance(found, Mapping):
+        return found.values()
+    return found if isinstance(found, list) else ()
 
 
 def _no_number(word: str) -> None:

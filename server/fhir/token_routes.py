@@ -74,6 +74,7 @@ def make_token(body: TokenIn, request: Request, session: SignedInAs, context: Ct
             scopes=body.scopes,
             days=body.days or most,
             by=session.practitioner.id,
+            own=session.practitioner.wards,
         )
     )
     return TokenMade(token=secret, **_shown(token))

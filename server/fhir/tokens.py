@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection, Row, insert, select, update
 
-from clinical.errors import BadInputError, ConflictError, NotFoundError
+from clinical.errors import BadInputError, ConflictError, NotFoundError, RefusedError
 from server.fhir.caller import Scope, System, read_scope
 from server.fhir.served import TYPES
 from server.people.errors import SignInError, TooManyAttemptsError
@@ -43,7 +43,14 @@ class Token:
 
 
 def make(
-    unit: UnitOfWork, site: Site, *, name: str, scopes: Sequence[str], days: int, by: str
+    unit: UnitOfWork,
+    site: Site,
+    *,
+    name: str,
+    scopes: Sequence[str],
+    days: int,
+    by: str,
+    own: Sequence[str] = (),
 ) -> tuple[str, Token]:
     """Make a token and return it with what is known of it; this is the only time it is seen.
 
@@ -56,6 +63,10 @@ def make(
         raise BadInputError("fhir-scope", "a token needs at least one scope")
     for scope in read:
         _check(scope, site)
+    if own and any(scope.ward not in own for scope in read):
+        raise RefusedError(
+            "other-ward", "name your own ward in every scope, or ask an engineer of the whole hospital"
+        )
     if any(
         one.name == name and one.revoked is None and one.expires > unit.now for one in every(unit.connection)
     ):

@@ -22,7 +22,7 @@ from clinical.infusion import (
     arithmetic,
 )
 from clinical.policy import FlowThresholds, SitePolicy
-from clinical.records import FLOWING, AlarmPriority, Flow, Infusion, InfusionState, Validity
+from clinical.records import FLOWING, AlarmPriority, Association, Flow, Infusion, InfusionState, Validity
 from server.alarms import service as alarms
 from server.infusions.unexpected import StrayFlow
 from server.storage.store import UnitOfWork
@@ -89,6 +89,7 @@ class FlowWatch:
         for infusion in flowing.values():
             if infusion.device_id:
                 self._judge(unit, infusion, self._watch(unit, infusion), unit.now)
+        _unwatched(unit, flowing)
         self.stray.tick(unit)
 
     def _watch(self, unit: UnitOfWork, infusion: Infusion, reading: Measured | None = None) -> _Watch:
@@ -139,6 +140,24 @@ class FlowWatch:
         loud = before is None or before.state != flow.state
         if loud or before is None or flow.effective - before.effective >= _KEEP_EVERY:
             unit.put(flow, quiet=not loud)
+
+
+def _unwatched(unit: UnitOfWork, flowing: dict[str, Infusion]) -> None:
+    """Say of a bag that goes on that its sensor was taken to another bag, or off: nobody counts its drops."""
+    bound = {one.infusion_id for one in unit.all(Association) if one.end is None}
+    for infusion in flowing.values():
+        if not infusion.device_id:
+            continue
+        seen = replace(
+            _bare(infusion, "device-lost", unit.now),
+            priority=AlarmPriority.MEDIUM,
+            params={"label": infusion.device_id},
+            generation=alarms.generation_of(unit, infusion.patient_id),
+        )
+        if infusion.id not in bound:
+            alarms.begin(unit, seen)
+        else:
+            alarms.end_condition(unit, seen)
 
 
 def goal_of(infusion: Infusion) -> FlowGoal:

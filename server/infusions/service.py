@@ -9,16 +9,17 @@ from clinical.commit import Act, Commit
 from clinical.exchange import InfusionChanged, InfusionStarted, Outcome, PatrolRecorded
 from clinical.records import (
     FLOWING,
-    PRESENT,
     Administration,
     Association,
     Bag,
     Dose,
     Infusion,
+    InfusionEntry,
     InfusionState,
     Order,
     Task,
     TaskStatus,
+    present_of,
 )
 from clinical.windows import DONE
 from server.administrations import store as stored
@@ -84,6 +85,7 @@ def record_started(unit: UnitOfWork, site: Site, event: InfusionStarted) -> Outc
         settle(unit, task, TaskStatus.RUNNING, event.operator)
     stored.drop_lease(unit.connection, event.task_id)
     flag(unit, judgement, administration)
+    leaving.watch_again(unit, infusion.encounter_id)
     unit.audit(
         "infusion-start",
         actor=event.operator,
@@ -134,8 +136,8 @@ def _instead_of(unit: UnitOfWork, infusion: Infusion, event: InfusionStarted) ->
 
 def _of_scanned(unit: UnitOfWork, infusion: Infusion, patient_id: str) -> Infusion:
     """Let a bag of unknown task and order belong to the patient whose wristband was read."""
-    stay = next((one.id for one in unit.stays_of(patient_id) if one.status in PRESENT), "")
-    return replace(infusion, patient_id=patient_id, encounter_id=stay)
+    stay = present_of(unit.stays_of(patient_id))
+    return replace(infusion, patient_id=patient_id, encounter_id=stay.id if stay else "")
 
 
 def _bind(unit: UnitOfWork, infusion: Infusion, event: InfusionStarted, judgement: Commit) -> Commit:
@@ -189,7 +191,7 @@ def record_changed(unit: UnitOfWork, site: Site, event: InfusionChanged) -> Outc
     infusion = unit.get(Infusion, event.infusion_id)
     if infusion is None:
         return _unknown(unit, event)
-    changed = _changed(infusion, event)
+    changed = None if _is_overtaken(unit, event) else _changed(infusion, event)
     code = against(unit, site, infusion, event) if changed is not None else "INF-TRANSITION"
     if changed is not None:
         _apply(unit, _with_ordered_rate(unit, changed, event), event, code)
@@ -205,6 +207,14 @@ def record_changed(unit: UnitOfWork, site: Site, event: InfusionChanged) -> Outc
         detail=code if changed is not None else event.action,
     )
     return Outcome(event_id=event.id, status=status, code=code)
+
+
+def _is_overtaken(unit: UnitOfWork, event: InfusionChanged) -> bool:
+    """Whether a rate that is told late was set before the one that runs now."""
+    return event.rate_ml_h is not None and any(
+        one.infusion_id == event.infusion_id and one.rate_ml_h is not None and one.at > event.at
+        for one in unit.all(InfusionEntry)
+    )
 
 
 def _unknown(unit: UnitOfWork, event: InfusionChanged) -> Outcome:

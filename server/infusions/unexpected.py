@@ -93,12 +93,18 @@ class StrayFlow:
         held, now_s = sensor.gate.holds, at.timestamp()
         flows = sensor.fallen(now_s) >= self._policy.care.infusion.unexpected_drops
         sensor.gate = sensor.gate.step(flows, now_s)
-        if sensor.gate.holds and not held:
+        if not (held or sensor.gate.holds):
+            return
+        sounding = [
+            one
+            for one in unit.all(Alarm)
+            if one.condition == CONDITION and one.present and one.device_id == device_id
+        ]
+        if sensor.gate.holds and flows and not sounding:  # also after a commit that failed, or a discharge
             _begin(unit, device_id, sensor, at)
-        elif held and not sensor.gate.holds:
-            for alarm in [one for one in unit.all(Alarm) if one.condition == CONDITION and one.present]:
-                if alarm.device_id == device_id:
-                    alarms.end(unit, alarm, at)
+        elif not sensor.gate.holds:
+            for alarm in sounding:
+                alarms.end(unit, alarm, at)
 
 
 def _begin(unit: UnitOfWork, device_id: str, sensor: _Sensor, at: datetime) -> None:

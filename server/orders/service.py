@@ -11,6 +11,7 @@ from clinical.errors import ConflictError, NotFoundError
 from clinical.policy import SitePolicy
 from clinical.records import ENDED, Order, Task
 from server.administrations import store as leases
+from server.administrations.history import versions
 from server.storage.store import UnitOfWork
 from server.tasks.service import plan_first, replan
 
@@ -65,6 +66,17 @@ def set_status(unit: UnitOfWork, order_id: str, status: str, at: datetime, polic
     return _keep(unit, before, changed, f"order-{status}", actor="his", policy=policy)
 
 
+def reopen(unit: UnitOfWork, before: Order, policy: SitePolicy) -> Order:
+    """Let an order go on that only a discharge had ended, now that the discharge is taken back."""
+    status = "active"
+    for one in reversed(versions(unit.connection, "orders", before.id)):
+        if isinstance(one, Order) and one.status not in ENDED:
+            status = one.status
+            break
+    wanted = replace(before, status=status, stopped_at=None, changed_at=unit.now)
+    return _keep(unit, before, wanted, "order-reopen", actor="his", policy=policy, since=before.stopped_at)
+
+
 def verify(unit: UnitOfWork, order_id: str, version: int, by: str, *, pharmacist: bool) -> Order:
     """Note that a nurse, or a pharmacist, has checked this very version of an order (医嘱核对).
 
@@ -96,14 +108,21 @@ def verify(unit: UnitOfWork, order_id: str, version: int, by: str, *, pharmacist
 
 
 def _keep(
-    unit: UnitOfWork, before: Order, wanted: Order, action: str, *, actor: str, policy: SitePolicy
+    unit: UnitOfWork,
+    before: Order,
+    wanted: Order,
+    action: str,
+    *,
+    actor: str,
+    policy: SitePolicy,
+    since: datetime | None = None,
 ) -> Order:
     """Keep ``wanted`` as the next version, with what it means for labels that are printed already."""
     numbered = replace(wanted, version=before.version + 1, changed_at=wanted.changed_at or unit.now)
     changed = labels.carry(_with_label_versions(before), numbered)
     unit.put(changed)
     unit.audit(action, actor=actor, entity=f"order:{before.id}", patient=before.patient_id)
-    replan(unit, changed, policy)
+    replan(unit, changed, policy, since)
     # Whoever was told GIVE was told so of the version before: the next check answers anew.
     leases.drop_leases_of(unit.connection, [task.id for task in unit.all(Task) if task.order_id == before.id])
     return changed

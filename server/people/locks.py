@@ -6,6 +6,7 @@ wall keeps showing the ward, and a handheld keeps sending what was done and hear
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from server.people import store as people
@@ -18,12 +19,12 @@ from server.storage.store import Store, UnitOfWork
 NOTE_EVERY = timedelta(minutes=1)
 """How exactly it is known when a session was last used."""
 _ALWAYS = ("/sessions/current", "/sessions/current/lock", "/sessions/current/unlock", "/me")
-_HANDHELD = ("/changes", "/events")
+_HANDHELD = re.compile(r"/api/v1/(events|wards/[^/]+/changes)")
 
 
 def is_exempt(path: str, kind: str) -> bool:
     """Whether a locked session may call an address all the same."""
-    return path.endswith(_ALWAYS) or (kind == "bearer" and path.endswith(_HANDHELD))
+    return path.endswith(_ALWAYS) or (kind == "bearer" and _HANDHELD.fullmatch(path) is not None)
 
 
 def require_open(session: Session, path: str) -> None:

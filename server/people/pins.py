@@ -104,6 +104,7 @@ def _set_pin(unit: UnitOfWork, badge: str, code: str, known: str) -> bool:
     if person is None or not person.active:
         return False
     people.note_hash(unit.connection, person.id, known)
+    people.note_hash(unit.connection, person.id, "", by="password")  # it was set with the old PIN
     people.note_attempt(unit.connection, person.id, 0, None)
     revoke(unit, person)
     unit.audit("pin-set", actor=person.id, entity=f"person:{person.id}")

@@ -186,7 +186,7 @@ async def set_password(body: NewPassword, request: Request, session: SignedInAs,
 def _own_attempt(request: Request, session: service.Session, secret: str, by: str) -> service.Attempt:
     badge = session.practitioner.badge
     return service.Attempt(
-        badge=badge, pin=secret, handheld=session.handheld, address=_address(request), by=by
+        badge=badge, pin=secret, handheld=session.handheld, address=_address(request), by=by, own=True
     )
 
 

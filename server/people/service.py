@@ -120,11 +120,12 @@ class Attempt:
     handheld: str
     address: str = ""
     by: str = "pin"  # pin, password
+    own: bool = False  # of who shows a session already: nobody else can stand in this place
 
     @property
     def place(self) -> str:
         """Where a lock holds: one handheld at one address, so that nobody locks out a nurse elsewhere."""
-        return f"{self.address}\x00{self.handheld}"
+        return f"{self.address}\x00{self.handheld}" + ("\x00own" if self.own else "")
 
 
 def sign_in(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple[str, Session]:
@@ -151,7 +152,7 @@ def prove(store: Store, limits: Limits, doors: Doors, attempt: Attempt) -> tuple
     """
     badge, handheld = badge_number(attempt.badge), attempt.handheld
     doors.reserve(badge, attempt.place, store.clock(), attempts=limits.attempts, lockout=limits.lockout)
-    credential = store.write(lambda unit: _reserve_attempt(unit, limits, badge, handheld))
+    credential = store.write(lambda unit: _reserve_attempt(unit, limits, badge, handheld, own=attempt.own))
     known = _hash_of(credential, attempt.by)
     good = _fits(known or _NOBODY, attempt.pin) and bool(known)
     person = store.picture.get(Practitioner, credential.practitioner_id) if credential else None
@@ -181,7 +182,9 @@ def _wrong(attempt: Attempt) -> SignInError:
     )
 
 
-def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str, handheld: str) -> Row[Any] | None:
+def _reserve_attempt(
+    unit: UnitOfWork, limits: Limits, badge: str, handheld: str, *, own: bool
+) -> Row[Any] | None:
     """Count an attempt on a badge wherever it comes from.
 
     A badge that is tried from many places is locked for all but the handhelds its holder has used before:
@@ -193,7 +196,7 @@ def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str, handheld: str
     failed = credential.failed
     if credential.locked_until is not None:
         if credential.locked_until > unit.now:
-            if handheld and people.sessions_on(unit.connection, credential.practitioner_id, handheld):
+            if own or _has_used(unit, credential, handheld):
                 return credential
             wait = (credential.locked_until - unit.now).total_seconds()
             raise TooManyAttemptsError(
@@ -206,6 +209,11 @@ def _reserve_attempt(unit: UnitOfWork, limits: Limits, badge: str, handheld: str
     locked = unit.now + limits.lockout if failed >= limits.attempts * PLACES else None
     people.note_attempt(unit.connection, credential.practitioner_id, failed, locked)
     return credential
+
+
+def _has_used(unit: UnitOfWork, credential: Row[Any], handheld: str) -> bool:
+    sessions = people.sessions_on(unit.connection, credential.practitioner_id, handheld) if handheld else ()
+    return bool(sessions)
 
 
 def _fits(known: str, secret: str) -> bool:

@@ -60,6 +60,19 @@ def require_manager(session: Session, person: Practitioner | None = None) -> Non
         raise RefusedError("own-record", "nobody changes their own record; ask another manager")
 
 
+def require_handheld(unit: UnitOfWork, session: Session, handheld: str) -> None:
+    """Let only a manager of the wards whose people hold a handheld give it up: it destroys what it keeps.
+
+    Raises:
+        RefusedError: People of other wards hold it.
+    """
+    own = set(session.practitioner.wards)
+    held = [unit.get(Practitioner, one) for one in people.holders_of(unit.connection, handheld)]
+    theirs = [one is None or not one.wards or bool(own & set(one.wards)) for one in held]
+    if own and held and not any(theirs):
+        raise RefusedError("other-ward", "people of other wards hold this handheld; ask their manager")
+
+
 def known(picture: Picture | UnitOfWork, person_id: str) -> Practitioner:
     """Return a person on record.
 

@@ -132,5 +132,9 @@ def give_up_handheld(handheld: Handheld, why: Because, session: SignedInAs, cont
     """Give a lost handheld up: it destroys keys, patients and what it has not sent when it next calls."""
     staff.require_manager(session)
     check_sound((handheld, why))
-    ended = context.store.write(lambda unit: revocation.give_up(unit, handheld, session.practitioner.id, why))
-    return Revoked(ended=ended)
+
+    def run(unit: UnitOfWork) -> int:
+        staff.require_handheld(unit, session, handheld)
+        return revocation.give_up(unit, handheld, session.practitioner.id, why)
+
+    return Revoked(ended=context.store.write(run))

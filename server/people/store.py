@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from server.storage.columns import EPOCH
 from server.storage.schema import confirmations, credentials, one_time_codes, sessions, ward_grants
 
 REVOKED, GIVEN_UP = "revoked", "given-up"
@@ -84,8 +85,25 @@ def is_known_handheld(connection: Connection, handheld: str) -> bool:
     return connection.scalar(found) is not None
 
 
+def holders_of(connection: Connection, handheld: str, since: datetime = EPOCH) -> list[str]:
+    """Who has signed in on a handheld, in sessions that had not run their full time at ``since``."""
+    table = sessions
+    held = select(table.c.practitioner_id).where(table.c.handheld == handheld, table.c.expires > since)
+    return list(connection.scalars(held.distinct()))
+
+
 def give_up_handheld(connection: Connection, handheld: str, at: datetime) -> int:
     """End every session on a handheld, the signed-out ones too: whatever token it shows, it is wiped."""
+    holders = holders_of(connection, handheld, at)
+    web = update(sessions).where(
+        sessions.c.practitioner_id.in_(holders), sessions.c.kind == "web", sessions.c.ended.is_(None)
+    )
+    connection.execute(web.values(ended=at, ended_as=REVOKED))  # opened, perhaps, with a code made on it
+    connection.execute(
+        delete(one_time_codes).where(
+            one_time_codes.c.practitioner_id.in_(holders), one_time_codes.c.purpose == "web"
+        )
+    )
     here = update(sessions).where(sessions.c.handheld == handheld)
     ended = connection.execute(here.where(sessions.c.ended.is_(None)).values(ended=at))
     connection.execute(here.values(ended_as=GIVEN_UP))

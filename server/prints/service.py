@@ -14,7 +14,6 @@ from zoneinfo import ZoneInfo
 from clinical.care_records import Specimen
 from clinical.errors import ConflictError, NotFoundError
 from clinical.records import (
-    PRESENT,
     Allergy,
     Bag,
     Encounter,
@@ -26,6 +25,7 @@ from clinical.records import (
     Product,
     Task,
     Wristband,
+    present_of,
 )
 from server.preparations.service import OPEN
 from server.prints import labels
@@ -109,6 +109,8 @@ def _noted(unit: UnitOfWork, made: LabelPrint) -> bool:
         if bag is not None:
             unit.put(replace(bag, printed_at=made.at))
     tube = unit.get(Specimen, made.subject) if made.kind == Kind.TUBE else None
+    if tube is not None and tube.state not in _TUBES:
+        raise ConflictError("task-closed", "this sample is not waiting any more; nothing is printed for it")
     if tube is not None:
         unit.put(replace(tube, state="printed", printed_at=made.at))
     unit.audit(
@@ -134,8 +136,7 @@ class _Sheet:
     def whom(self, patient_id: str) -> tuple[Patient, Encounter]:
         """Return a patient and where they lie."""
         patient = self.picture.get(Patient, patient_id)
-        stays = self.picture.stays_of(patient_id)
-        stay = next((one for one in stays if one.status in PRESENT), None)
+        stay = present_of(self.picture.stays_of(patient_id))
         if patient is None or stay is None:
             raise ConflictError("stay-ended", "this stay has ended; nothing is printed for it")
         return patient, stay

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from clinical.errors import RefusedError
+from server.context import Context
 from server.dependencies import Ctx, SignedInAs
+from server.people.service import Session
 from server.quarantine import service
 from server.quarantine.service import PutAside, Tried
 from server.sync.sound import check_sound
@@ -44,6 +46,11 @@ class Content(BaseModel):
     text: str
 
 
+def _require_every_ward(session: Session, context: Context) -> None:
+    if not all(session.sees(ward) for ward in context.site.wards):
+        raise RefusedError("other-ward", "this may be about any ward; ask somebody of the whole hospital")
+
+
 @router.get("/worklists/put-aside/{name}")
 def read_list(
     name: List,
@@ -66,8 +73,7 @@ def read_list(
 def read_content(name: List, number: Number, session: SignedInAs, context: Ctx) -> Content:
     """Show one as it came; for people who may see every ward of this server."""
     session.require(*MENDERS)
-    if not all(session.sees(ward) for ward in context.site.wards):
-        raise RefusedError("other-ward", "this may be about any ward; ask somebody of the whole hospital")
+    _require_every_ward(session, context)
     raw = context.store.write(lambda unit: service.content(unit, session, name, number))
     return Content(number=number, text=raw[:MAX_SHOWN].decode("utf-8", "replace"))
 
@@ -76,6 +82,7 @@ def read_content(name: List, number: Number, session: SignedInAs, context: Ctx) 
 def retry(name: List, number: Number, body: Reason, session: SignedInAs, context: Ctx) -> Tried:
     """Read one again, for instance after an update; says whether it was taken or why it still waits."""
     session.require(*READERS)
+    _require_every_ward(session, context)
     check_sound(body.why)
     if name == "quarantine":
         return service.try_message(context.store, session, number, body.why, context.take_packet)
@@ -86,5 +93,6 @@ def retry(name: List, number: Number, body: Reason, session: SignedInAs, context
 def close(name: List, number: Number, body: Reason, session: SignedInAs, context: Ctx) -> PutAside:
     """Say that nothing more is to be done about one: it was charted by hand, or means nothing."""
     session.require(*MENDERS)
+    _require_every_ward(session, context)
     check_sound(body.why)
     return context.store.write(lambda unit: service.close(unit, session, name, number, body.why))

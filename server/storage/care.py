@@ -181,6 +181,7 @@ def backup(url: str, target: Path) -> dict[str, Any]:
     source = Path(parts.database or "")
     if not source.is_file():
         raise BadInputError("no-store", "there is no store at this address; has the server ever run?")
+    target.touch(mode=0o600)  # every patient of the ward: for the one who makes it alone
     try:
         with (
             closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as live,

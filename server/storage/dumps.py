@@ -24,6 +24,8 @@ from server.storage.care import verify
 from server.storage.engine import open_engine, upgrade_with
 from server.storage.restore import begin_anew
 
+_TLS = ("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl")
+"""What a store's address says of TLS holds for the programs too, or a dump would go in the clear."""
 _PROGRAMS = Path("/usr/lib/postgresql")
 _TABLE = re.compile(r" TABLE (\S+) (\S+) ")
 
@@ -37,6 +39,7 @@ def backup(url: str, target: Path) -> dict[str, Any]:
     """
     if target.exists():
         raise BadInputError("backup-target", "the file to back up to exists already")
+    target.touch(mode=0o600)  # every patient of the ward: for the one who makes it alone
     engine = open_engine(url)
     try:
         named = ownership.schema_of(engine) or "public"
@@ -162,6 +165,7 @@ def _tables_in(url: URL, source: Path, named: str) -> set[str]:
 def _run(url: URL, name: str, *words: str) -> str:
     """Run one of PostgreSQL's programs against the store; the password never stands in a command line."""
     where = {"PGHOST": url.host, "PGPORT": url.port, "PGUSER": url.username, "PGPASSWORD": url.password}
+    where |= {f"PG{name.upper()}": str(url.query[name]) for name in _TLS if name in url.query}
     environment = {key: str(value) for key, value in where.items() if value is not None}
     database = {"PGDATABASE": url.database} if url.database else {}
     found = subprocess.run(

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from clinical.chart_records import Handover
 from clinical.records import (
-    PRESENT,
     Alarm,
     Assignment,
     Association,
@@ -22,6 +21,7 @@ from clinical.records import (
     Flow,
     Infusion,
     Patient,
+    present_of,
 )
 from server.storage.codec import KIND_OF, TYPE_OF, R, Record
 
@@ -210,6 +210,5 @@ def _ward_of_encounter(encounter_id: str, view: View) -> str:
 
 def _ward_of_patient(patient_id: str, view: View) -> str:
     stays = view.stays_of(patient_id)
-    present = [stay for stay in stays if stay.status in PRESENT]
-    chosen = (present or stays)[-1:]
-    return chosen[0].ward if chosen else EVERY_WARD
+    chosen = present_of(stays) or (stays[-1] if stays else None)
+    return chosen.ward if chosen else EVERY_WARD

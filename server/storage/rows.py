@@ -21,7 +21,7 @@ def read_picture(connection: Connection, epoch: str) -> Picture:
     """Rebuild the picture from the store."""
     kinds: dict[str, dict[str, Entry]] = {}
     cursor = 0
-    for row in connection.execute(select(schema.facts)):
+    for row in connection.execute(select(schema.facts).order_by(schema.facts.c.seq, schema.facts.c.id)):
         cursor = max(cursor, row.seq)
         if row.active:
             kinds.setdefault(row.kind, {})[row.id] = Entry(from_text(row.kind, row.body), row.seq, row.ward)

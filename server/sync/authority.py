@@ -43,6 +43,12 @@ DOSES = (AdministrationRecorded, InfusionStarted, InfusionChanged, CareRecorded)
 """What says that something happened to a patient."""
 
 
+_NAMED = (
+    *SUBJECTS.items(), ("association_id", "associations"), ("subject_id", "specimens"),
+    ("subject_id", "blood_units"), ("subject_id", "running_skin_tests"),
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """An event as it may be applied: refused with a code, or flagged with one, or neither."""
@@ -134,7 +140,7 @@ def is_proven(unit: UnitOfWork, session: Session, event: Event) -> bool:
 
 def _is_elsewhere(unit: UnitOfWork, session: Session, event: Event) -> bool:
     """Whether it is about a patient of a ward that is not the person's, and was already then."""
-    for (name, kind), line in product(SUBJECTS.items(), _lines(event)):
+    for (name, kind), line in product(_NAMED, _lines(event)):
         record_id = getattr(line, name, "")
         entry = unit.view.entry(kind, record_id) if record_id else None
         if entry is None or session.sees(entry.ward):

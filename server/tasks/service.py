@@ -23,6 +23,7 @@ LOOK_BACK = timedelta(hours=4)
 """How far back an order that is changed plans again."""
 LONGEST_LOOK_BACK = timedelta(hours=72)
 """How far back an order that reached us late, or a server that was away, says which doses were missed."""
+_OPEN_AGAIN = WAITING | {TaskStatus.CANCELLED, TaskStatus.ERROR, TaskStatus.STOPPED}
 _PLANNED = "planned-until"
 
 
@@ -65,16 +66,27 @@ def replan(unit: UnitOfWork, order: Order, policy: SitePolicy, since: datetime |
     over = _left_the_picture(unit, planned.keys() - existing.keys())
     for task in planned.values():
         before = existing.get(task.id)
-        if before is None and task.id not in over:
+        if before is None and task.id not in over and not _made_by_the_change(task, order):
             _begin(unit, _advanced(replace(task, changed_at=unit.now), order, planned, unit.now))
         elif before is None:
             continue
-        elif before.status in WAITING or before.status in {TaskStatus.CANCELLED, TaskStatus.ERROR}:
+        elif before.status in _OPEN_AGAIN:
             merged = replace(task, changed_at=before.changed_at)
-            unit.put(_advanced(merged, order, planned, unit.now))
+            moved = _advanced(merged, order, planned, unit.now)
+            unit.put(moved)
+            if moved.status is TaskStatus.MISSED and before.status in WAITING | {TaskStatus.STOPPED}:
+                tell_missed(unit, moved)
     _cancel_dropped(unit, existing, planned, since)
     if order.kind == "specimen":
         _plan_tubes(unit, order, planned.values())
+
+
+def _made_by_the_change(task: Task, order: Order) -> bool:
+    """Whether a slot was over before the change that made it: nobody was ever asked to give it."""
+    changed, planned = order.changed_at, task.planned_at
+    if order.version == 1 or changed is None or planned is None or planned == order.start:
+        return False
+    return task.latest is not None and task.latest < changed
 
 
 def _begin(unit: UnitOfWork, task: Task) -> None:
@@ -85,6 +97,9 @@ def _begin(unit: UnitOfWork, task: Task) -> None:
 
 def tell_missed(unit: UnitOfWork, task: Task) -> None:
     """Tell the station that a dose was missed."""
+    order = unit.get(Order, task.order_id)
+    if order is not None and order.status == "on-hold":
+        return  # nobody was to give it
     alarms.begin(
         unit,
         alarms.Condition(

@@ -11,7 +11,6 @@ from clinical import resuscitation
 from clinical.confirmation import Purpose
 from clinical.errors import ConflictError, NotFoundError, RefusedError
 from clinical.records import (
-    PRESENT,
     Dose,
     Encounter,
     Order,
@@ -19,6 +18,7 @@ from clinical.records import (
     Practitioner,
     Product,
     Verbal,
+    present_of,
 )
 from server.orders import service as orders
 from server.people.confirmations import may
@@ -110,7 +110,7 @@ def _order(unit: UnitOfWork, site: Site, spoken: Spoken, by: str) -> Order:
 
 
 def _stay(unit: UnitOfWork, patient_id: str) -> Encounter:
-    stay = next((one for one in unit.stays_of(patient_id) if one.status in PRESENT), None)
+    stay = present_of(unit.stays_of(patient_id))
     if stay is None:
         raise NotFoundError("unknown-patient", "this patient is not on the ward")
     return stay
@@ -147,7 +147,8 @@ def _second(unit: UnitOfWork, site: Site, spoken: Spoken) -> None:
         )
     if not spoken.witness_proven and not spoken.emergency:
         raise RefusedError("second-unproven", "the second person types the PIN, or is left out")
-    note_attempt(unit.connection, person.id, 0, None)
+    if spoken.witness_proven:
+        note_attempt(unit.connection, person.id, 0, None)
 
 
 def sign(unit: UnitOfWork, order_id: str, by: str) -> Order:

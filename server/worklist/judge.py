@@ -8,7 +8,7 @@ from clinical import commit
 from clinical.bedside_check import check
 from clinical.bedside_check.snapshot import Snapshot
 from clinical.exchange import CareRecorded, Outcome
-from clinical.records import PRESENT, AlarmPriority, Encounter
+from clinical.records import AlarmPriority, Encounter, present_of
 from server.administrations.as_of import Then
 from server.administrations.judge import facts_then, with_known_roles
 from server.alarms import service as alarms
@@ -91,4 +91,4 @@ def _alarm(unit: UnitOfWork, event: CareRecorded, patient_id: str, code: str) ->
 
 def present_stay(unit: UnitOfWork, patient_id: str) -> Encounter | None:
     """Return the stay of a patient who is here."""
-    return next((stay for stay in unit.stays_of(patient_id) if stay.status in PRESENT), None)
+    return present_of(unit.stays_of(patient_id))

@@ -53,6 +53,8 @@ def test_a_site_names_only_what_it_changes():
         ({"severities": {"TIME-LATE": "LOUD"}}, "policy-value"),
         ({"verification": "maybe"}, "policy-value"),
         ({"screen_silent_s": 14}, "policy-value"),
+        ({"alarm_short_s": 0.5}, "policy-value"),
+        ({"alarm_short_s": 601}, "policy-value"),
         ({"zone": "Mars/Olympus"}, "policy-zone"),
         ({"zone": "../etc"}, "policy-zone"),
         ({"zone": 8}, "policy-value"),

@@ -58,6 +58,12 @@ def test_it_ends_by_hand_and_what_was_given_before_stays_within_it():
     assert lasted(begun(20, stay=over)) == (20, 50)
 
 
+@pytest.mark.parametrize(("call", "found"), [(-5, (-5, 12)), (0, (0, 12)), (5, (0, 12)), (12, (0, 12))])
+def test_a_call_told_late_does_not_begin_again_what_was_ended_by_hand(call, found):
+    over = resuscitation.ended(begun(0), NOON + 12 * MINUTE, POLICY)
+    assert lasted(begun(call, stay=over)) == found
+
+
 @pytest.mark.parametrize("minute", [-1, 31])
 def test_an_end_outside_of_it_changes_nothing(minute):
     stay = begun(0)
@@ -68,3 +74,11 @@ def test_an_end_outside_of_it_changes_nothing(minute):
 @given(st.lists(st.integers(min_value=0, max_value=30), min_size=1, max_size=5))
 def test_close_calls_make_the_same_resuscitation_in_any_order(calls):
     assert lasted(begun(*calls)) == lasted(begun(*sorted(calls))) == (min(calls), max(calls) + 30)
+
+
+def test_one_that_was_prolonged_and_then_ended_by_hand_is_not_begun_again_by_a_late_call():
+    ended = resuscitation.ended(begun(0, 20), NOON + 35 * MINUTE, POLICY)
+    assert lasted(begun(10, stay=ended)) == (0, 35)
+    again = begun(40, stay=ended)
+    assert lasted(again) == (40, 70)
+    assert again.resuscitation_ended_at is None

@@ -116,6 +116,11 @@ def test_an_ended_order_plans_nothing(status):
     assert plan(ordered("qd", status=status)) == ()
 
 
+def test_an_order_that_begins_at_the_end_of_time_plans_nothing_and_breaks_nothing():
+    last = datetime(9999, 12, 31, tzinfo=UTC)
+    assert plan(ordered("q8h", start=last)) == ()
+
+
 def test_an_as_needed_order_has_one_standing_task_and_a_future_one_none_yet():
     tasks = plan(ordered("prn"))
     assert [(one.planned_at, one.status) for one in tasks] == [(None, TaskStatus.DUE)]

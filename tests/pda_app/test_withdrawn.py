@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pda_app import session
+from server.people import service
 from tests.pda_app.test_session import message, run
 from tests.support.handheld import Rig
 
@@ -53,6 +56,22 @@ def test_the_ward_tells_of_a_withdrawal_and_only_that_person_is_forgotten(tmp_pa
         assert rig.app.desk.sessions.current is not None
 
     run(tmp_path, scenario)
+
+
+def test_a_clock_of_a_handheld_that_is_fast_outlives_no_withdrawal(tmp_path: Path) -> None:
+    async def scenario(rig: Rig) -> None:
+        rig.server.clock_offset_s = -3600  # the handheld is an hour ahead
+        await two_nurses(rig)
+        rig.server.change(practitioners=(wang(rig, revoked_at=rig.server.now() + timedelta(minutes=1)),))
+        rig.app.desk.sync.kick()
+        await rig.synced()
+        assert [one.badge for one in await rig.store.people()] == ["N20488"]
+
+    run(tmp_path, scenario)
+
+
+def test_the_handheld_and_the_server_mean_the_same_time_without_a_server() -> None:
+    assert session.OFFLINE_LIFE == service.OFFLINE_LIFE
 
 
 def test_whoever_signs_in_anew_after_a_withdrawal_is_kept_again(tmp_path: Path) -> None:

@@ -63,14 +63,18 @@ def to_release(ward: Any) -> dict[str, AlarmPriority]:
     return {name: one.priority for name, one in open_alarms(ward).items() if name == "device-to-release"}
 
 
-@pytest.fixture
-def dripping(ward: Any) -> Any:
+def hang_drip(ward: Any) -> Any:
     """A patient in bed 01 with its mounted oximeter, and a drip with its sensor."""
     ward.admit("1001", "01")
     ward.order_bag("1001", "B1")
     assert start(ward).status == "accepted"
     ward.clock.move(minutes=5)
     return ward
+
+
+@pytest.fixture
+def dripping(ward: Any) -> Any:
+    return hang_drip(ward)
 
 
 def test_a_patient_sent_home_with_a_drip_stays_watched_until_bag_and_devices_are_off(dripping: Any) -> None:
