@@ -15,7 +15,9 @@ from broker.local import free_ports
 from clinical.errors import UnavailableError
 
 PROGRAMS = Path("/usr/lib/postgresql/15/bin")
-SETTINGS = "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=512MB"
+SETTINGS = (
+    "-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c shared_buffers=512MB -c wal_init_zero=off"
+)
 """PostgreSQL's defaults (fsync and synchronous_commit on) with a buffer of a small server."""
 
 

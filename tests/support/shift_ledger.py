@@ -282,6 +282,15 @@ def _alarms(raw: Raw, store: Store, ledger: Ledger) -> None:
     _running_bags(raw, store, ledger)
 
 
+def _was_held(raw: Raw, order_id: str, at: str) -> bool:
+    """Whether an order was on hold when its dose was missed: nobody was to give it, and nobody is told."""
+    moment = datetime.fromisoformat(at)
+    said = [
+        control for told, control, placer in orders_told(raw) if f"O-{placer}" == order_id and told <= moment
+    ]
+    return [one for one in said if one in {"HD", "RL"}][-1:] == ["HD"]
+
+
 _ACTIONS = ("alarm-start", "alarm-escalate", "alarm-acknowledge", "alarm-end")
 
 
@@ -292,7 +301,11 @@ def _consequences(raw: Raw, store: Store, ledger: Ledger) -> None:
     def subjects(condition: str) -> list[str]:
         return [one["params"].get("subject", "") for one in alarms if one["condition"] == condition]
 
-    missed = [one["id"] for one in store.facts("tasks") if one["status"] == "missed"]
+    missed = [
+        one["id"]
+        for one in store.facts("tasks")
+        if one["status"] == "missed" and not _was_held(raw, one["order_id"], one["changed_at"])
+    ]
     ledger.same("alarms for missed doses", missed, subjects("dose-missed"))
     flagged = [one["id"] for one in store.facts("administrations") if one["flagged"]]
     ledger.same("alarms for flagged acts", flagged, subjects("given-against-order"))
